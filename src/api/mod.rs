@@ -1,0 +1,4 @@
+//! HTTP and the stages: the FHIR API, read-only.
+//!
+//! Invariants: never calls `store` or `source` directly; never serialises anything but what was released and what is
+//! non-clinical by type.

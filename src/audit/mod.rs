@@ -1,0 +1,145 @@
+//! The proof of what was seen: durable before a byte leaves, tamper-evident, served as FHIR AuditEvents.
+//!
+//! Invariants: never runs after the answer; cannot be switched off; holds no clinical content, only ids.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::fhir::{Kind, PatientId};
+use crate::record::OdsCode;
+use crate::source::BoxFuture;
+use crate::tabs::catalogue::TabSet;
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The request's id, which the caller sees in `X-Request-Id`.
+    pub request_id: String,
+    /// The network address that asked.
+    pub address: Option<IpAddr>,
+}
+
+/// One happening. Everything that is unknown stays `None`; the row is written all the same.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+    /// It succeeded; a refusal or failure has its code here.
+    pub failure: Option<String>,
+    /// Request id and address.
+    pub origin: Origin,
+    /// OAuth client.
+    pub client: Option<String>,
+    /// Clinician: username in the register.
+    pub clinician: Option<String>,
+    /// The clinician's role as the register has it now (R120: as it was at the time).
+    pub role: Option<String>,
+    /// `asserted` or `authenticated`.
+    pub assurance: Option<String>,
+    /// The organisation that looks.
+    pub viewer: Option<OdsCode>,
+    /// The practice whose record it is.
+    pub practice: Option<OdsCode>,
+    /// Whose record.
+    pub patient: Option<PatientId>,
+    /// The occasion.
+    pub occasion: Option<String>,
+    /// v3-ActReason codes, for example `TREAT`, or `BTG` and `ETREAT`.
+    pub purpose: Vec<String>,
+    /// `consent:<id>`, `override:<reason>`, `practice-audit`.
+    pub basis: Option<String>,
+    /// Tabs asked for or shown.
+    pub tabs: TabSet,
+    /// Rules, each with its outcome, and the inputs of a decision, as JSON without patient detail.
+    pub decision: Option<String>,
+    /// Hash of register and policy in force.
+    pub policy: Option<String>,
+    /// Version of the exclusion list in force.
+    pub exclusions: Option<String>,
+    /// Hash of the token (its last bytes never, R120: `oauth jti`).
+    pub token: Option<String>,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// A token was asked for and given or refused; an occasion opened, resumed, withdrawn.
+    Access(AccessStep),
+    /// The source is about to be asked.
+    Intent,
+    /// Data is about to leave.
+    Disclosure(Disclosure),
+    /// A FHIR request was refused.
+    Refused(Interaction),
+}
+
+/// Steps of getting access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessStep {
+    /// The token endpoint or authorize page gave or refused access.
+    Token,
+    /// An occasion was opened or refused.
+    Occasion,
+    /// An override was used: alert stored.
+    Override,
+    /// An occasion or token was withdrawn.
+    Withdrawal,
+}
+
+/// What a caller asked the FHIR API.
+#[derive(Debug, Clone)]
+pub struct Interaction {
+    /// `read` or `search-type`.
+    pub name: &'static str,
+    /// Resource type, where it is one of ours.
+    pub kind: Option<Kind>,
+    /// The resource id, or the search as understood; patient ids are keyed hashes, so no detail is in it.
+    pub query: String,
+}
+
+/// What is about to leave.
+#[derive(Debug, Clone)]
+pub struct Disclosure {
+    /// The question.
+    pub interaction: Interaction,
+    /// Version of the held record, where the answer comes from one.
+    pub version: Option<String>,
+    /// Which of its entries leave: bit n is the n-th id of that version.
+    pub entries: Vec<u8>,
+    /// Ids that are not of a held record (Consent, AuditEvent).
+    pub other_ids: Vec<String>,
+}
+
+/// Where the trail is written. Resolves only when the row is on the disk.
+pub trait AuditLog: Send + Sync {
+    /// Writes one row.
+    ///
+    /// # Errors
+    /// The row is not on the disk; whatever it was about must not happen.
+    fn write(&self, entry: AuditEntry) -> BoxFuture<'_, Result<(), AuditError>>;
+
+    /// Makes known which ids a version of a held record has, in order, once, before its first disclosure.
+    ///
+    /// # Errors
+    /// Not on the disk.
+    fn register_version<'a>(
+        &'a self,
+        version: &'a str,
+        patient: &'a PatientId,
+        ids: Vec<String>,
+    ) -> BoxFuture<'a, Result<(), AuditError>>;
+}
+
+/// The trail could not be written: no data (R125).
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The store refused or failed.
+    #[error("the audit trail cannot be written: {0}")]
+    Store(String),
+    /// The writer has stopped.
+    #[error("the audit writer has stopped")]
+    Stopped,
+}

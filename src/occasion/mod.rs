@@ -1,0 +1,141 @@
+//! Occasions: one point-of-care contact of one clinician with one patient, opened by explicit consent or an emergency
+//! override (S2 6.2.1, 6.5), short, withdrawable, and the frame of everything that is read.
+
+use jiff::Timestamp;
+
+use crate::fhir::PatientId;
+use crate::record::{NhsNumber, OdsCode};
+use crate::tabs::catalogue::TabSet;
+
+/// The clinician as the client's signed assertion names them; role and standing come from the register, never from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClinicianClaim {
+    /// Username in the register: the part of `subject_id` after `#`.
+    pub username: String,
+    /// `subject_name` as sent, recorded only.
+    pub name: Option<String>,
+    /// `subject_role` as sent, recorded only (R101).
+    pub claimed_role: Option<String>,
+    /// Organisation that the assertion names; must be the client's.
+    pub organisation: OdsCode,
+    /// How the identity is known: `asserted` by the client's organisation, or `authenticated` here.
+    pub assurance: &'static str,
+}
+
+/// A wish to open an occasion, from the token endpoint or the authorize pages.
+#[derive(Debug, Clone)]
+pub struct OccasionAsk {
+    /// The client.
+    pub client_id: String,
+    /// Whose viewer.
+    pub viewer: OdsCode,
+    /// Who looks.
+    pub clinician: ClinicianClaim,
+    /// Whose record.
+    pub nhs_number: NhsNumber,
+    /// `worklist`, or anything else, which is refused as not registered.
+    pub treatment: String,
+    /// Why it may be opened.
+    pub basis: AskedBasis,
+    /// Asked-for tabs; `None` = as many as allowed.
+    pub tabs: Option<TabSet>,
+    /// Request id and address, for the audit.
+    pub origin: crate::audit::Origin,
+}
+
+/// The basis that the asker gives.
+#[derive(Debug, Clone)]
+pub enum AskedBasis {
+    /// The consent conversation as it was recorded.
+    Consent(ConsentTalk),
+    /// An emergency override (R090).
+    Override {
+        /// `unconscious`, `unable-to-consent`, `life-threatening`; another is refused.
+        reason: String,
+        /// In the clinician's words; too short or boilerplate is refused (R091).
+        text: String,
+    },
+}
+
+/// The consent conversation (R072 to R076): `None` or `false` where an item is missing, which refuses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsentTalk {
+    /// A direct question was asked.
+    pub asked: Option<bool>,
+    /// `yes`, or `no`, which makes a refusal that stands.
+    pub answer: Option<String>,
+    /// Told what will be viewed.
+    pub told_what: Option<bool>,
+    /// Told why.
+    pub told_why: Option<bool>,
+    /// Told that they may decline.
+    pub told_may_decline: Option<bool>,
+    /// Told what declining means.
+    pub told_meaning_of_declining: Option<bool>,
+    /// Voluntary.
+    pub voluntary: Option<bool>,
+    /// Has capacity.
+    pub capacity: Option<bool>,
+    /// Someone else answers for the patient.
+    pub proxy: Option<Proxy>,
+    /// The child's own view (R076).
+    pub child: Option<ChildView>,
+    /// The patient changed their mind after a refusal.
+    pub changed_mind: Option<bool>,
+}
+
+/// Who answers for the patient.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Proxy {
+    /// `parental-responsibility` or `legal-power`.
+    pub basis: String,
+    /// Name.
+    pub name: String,
+    /// Relationship.
+    pub relationship: String,
+}
+
+/// Whether a child was asked, and what they said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChildView {
+    /// The child was asked or involved.
+    pub asked: bool,
+    /// `agrees`, `objects`, `unable`.
+    pub view: String,
+}
+
+/// An open occasion.
+#[derive(Debug, Clone)]
+pub struct OpenOccasion {
+    /// Its id.
+    pub id: String,
+    /// Whose record.
+    pub patient: PatientId,
+    /// `Consent/<id>`, or `None` for an override.
+    pub consent: Option<String>,
+    /// What may be seen.
+    pub tabs: TabSet,
+    /// The window's end; no token outlives it.
+    pub expires_at: Timestamp,
+    /// The clinician (username in the register).
+    pub clinician: String,
+}
+
+/// Why no occasion was opened, in the three ways that a caller may learn it (sandbox.md, refusal table).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OccasionRefusal {
+    /// Anything about the patient: one uniform answer, which leaves at the fixed floor.
+    NoRecordAvailable,
+    /// Something that people can mend, with its code of the error catalogue and a plain description.
+    Mendable {
+        /// The code.
+        reason: &'static str,
+        /// In plain words, without patient detail.
+        description: String,
+    },
+    /// Trace, source, worklist or audit store did not answer: try again.
+    Unavailable,
+}

@@ -1,0 +1,156 @@
+//! Who has signed, which protocol covers whom: files that say who may, validated as a whole (R150 to R168).
+//!
+//! Invariant: nothing widens access at run time; a hold only takes away.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::record::{OdsCode, SourceFamily};
+use crate::tabs::catalogue::TabSet;
+
+/// The whole register, as one consistent set of files.
+#[derive(Debug, Clone, Default)]
+pub struct Register {
+    /// By ODS code.
+    pub organisations: BTreeMap<OdsCode, Organisation>,
+    /// By username.
+    pub users: BTreeMap<String, User>,
+    /// By client id.
+    pub clients: BTreeMap<String, Client>,
+    /// Every protocol, by its id.
+    pub protocols: BTreeMap<String, Protocol>,
+    /// SHA-256 of all files, hex: in every decision and audit row.
+    pub hash: String,
+}
+
+/// What an organisation is to the agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrganisationKind {
+    /// A practice: data controller of the records it holds.
+    Practice,
+    /// A hospital or service that looks.
+    Viewer,
+    /// A commissioner: may never be granted clinical access (R107).
+    Commissioner,
+}
+
+/// One organisation.
+#[derive(Debug, Clone)]
+pub struct Organisation {
+    /// ODS code.
+    pub ods: OdsCode,
+    /// Name.
+    pub name: String,
+    /// What it is.
+    pub kind: OrganisationKind,
+    /// It signed the agreement.
+    pub signature: Option<Signature>,
+    /// Suspended since (R155, R156).
+    pub suspended: bool,
+    /// Last day of its assurance (DSPT and statement of assurance, R163).
+    pub assurance_until: Option<Date>,
+    /// A practice's source.
+    pub source: Option<PracticeSource>,
+    /// A practice has switched its sharing on (R004, R005).
+    pub enabled: bool,
+    /// A SystmOne practice applies the exclusion list too (R044).
+    pub applies_exclusion_list: bool,
+}
+
+/// A signature under the agreement (R150).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// Version of the agreement.
+    pub agreement: String,
+    /// Who signed.
+    pub name: String,
+    /// In which office.
+    pub title: String,
+    /// When.
+    pub date: Date,
+}
+
+/// How to reach a practice's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PracticeSource {
+    /// Which adapter.
+    pub family: SourceFamily,
+    /// `http(s)://…` or `tcp://host:port`.
+    pub endpoint: String,
+}
+
+/// A person who may sign in or be named.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Username; `subject_id` of an assertion is `<issuer's user base>#<username>`.
+    pub username: String,
+    /// Name as shown.
+    pub name: String,
+    /// Organisations that the user acts for.
+    pub organisations: Vec<OdsCode>,
+    /// Role code: `consultant`, `gp`, `nurse`, `receptionist`, `privacy-officer` …
+    pub role: String,
+    /// Last day of the IG training (R102).
+    pub training_until: Option<Date>,
+    /// Version of the terms accepted, and when (R103).
+    pub terms_accepted: Option<(String, Date)>,
+    /// Revoked (R108).
+    pub revoked: bool,
+}
+
+/// One agreed flow (R160): which viewer, roles, purposes, tabs.
+#[derive(Debug, Clone)]
+pub struct Protocol {
+    /// Its id.
+    pub id: String,
+    /// The viewer that it is for.
+    pub viewer: OdsCode,
+    /// Purposes, v3-ActReason codes.
+    pub purposes: Vec<String>,
+    /// Tabs per qualified role.
+    pub roles: BTreeMap<String, TabSet>,
+    /// First and last day.
+    pub valid: (Date, Date),
+    /// Reference of the approval with its minutes (R164).
+    pub approval: String,
+}
+
+/// A registered OAuth client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// `client_id`.
+    pub id: String,
+    /// How it authenticates.
+    pub authentication: ClientAuthentication,
+    /// The organisation it belongs to; `None` serves users of any organisation.
+    pub organisation: Option<OdsCode>,
+    /// `client_credentials` needs a named clinician in the assertion.
+    pub named_clinician: bool,
+    /// It reads the audit trail of this practice's own patients, and nothing else.
+    pub audit_of: Option<OdsCode>,
+    /// It may introspect tokens.
+    pub may_introspect: bool,
+    /// Registered redirect URIs, exact.
+    pub redirect_uris: Vec<String>,
+}
+
+/// How a client authenticates.
+#[derive(Debug, Clone)]
+pub enum ClientAuthentication {
+    /// Public: PKCE only.
+    Public,
+    /// `client_secret_basic`: SHA-256 of the generated secret, hex.
+    Secret(String),
+    /// `private_key_jwt` with a key set at hand: JWKS JSON.
+    Keys(String),
+    /// `private_key_jwt` with the key set at a URL.
+    KeysAt {
+        /// The JWKS URL.
+        url: String,
+        /// The sandbox's exemption from the https and private-range guards.
+        local: bool,
+    },
+}

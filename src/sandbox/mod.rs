@@ -1,0 +1,3 @@
+//! The sandbox: mock GP systems, mock trace service, mock EHR, synthetic people.
+//!
+//! Invariant: shares no parsing or writing type with `source`: mock and adapter must not share a misreading.

@@ -1,0 +1,1 @@
+//! The only HTTP client towards sources: deadline and size cap on everything.

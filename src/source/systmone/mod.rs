@@ -1,0 +1,1 @@
+//! SystmOne-style source: ClientIntegration `GetPatientRecord` over HTTP POST or raw TCP.

@@ -1,0 +1,198 @@
+//! What is kept: tokens, assertion ids, occasions, refusals, remembered opt-outs, alerts and the audit trail.
+//!
+//! Traits here, engines in sub-folders. Invariants: SQL never leaks upward; no clinical content is ever stored.
+//! Whatever two replicas share is decided by one atomic statement here, never by reading and then writing.
+
+use jiff::Timestamp;
+
+use crate::fhir::PatientId;
+use crate::record::OdsCode;
+use crate::source::BoxFuture;
+
+/// The store failed. Nothing that depends on it may go on.
+#[derive(Debug, thiserror::Error)]
+#[error("the store failed: {0}")]
+pub struct StoreError(pub String);
+
+/// Result of a store operation.
+pub type Stored<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// An access token, found by its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRow {
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// Client.
+    pub client: String,
+    /// Organisation on whose behalf.
+    pub organisation: OdsCode,
+    /// Clinician (username), `None` for a practice's audit client.
+    pub clinician: Option<String>,
+    /// `asserted` or `authenticated`.
+    pub assurance: Option<String>,
+    /// Occasion; `None` for a practice's audit client.
+    pub occasion: Option<String>,
+    /// Patient that it is bound to (R112).
+    pub patient: Option<PatientId>,
+    /// Practice whose audit trail it reads.
+    pub audit_of: Option<OdsCode>,
+    /// Granted scopes, space separated.
+    pub scopes: String,
+    /// Issued.
+    pub issued_at: Timestamp,
+    /// Dead from then on.
+    pub expires_at: Timestamp,
+}
+
+/// An occasion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OccasionRow {
+    /// Id.
+    pub id: String,
+    /// Viewer.
+    pub viewer: OdsCode,
+    /// Client that opened it.
+    pub client: String,
+    /// Clinician (username).
+    pub clinician: String,
+    /// Role at the time, from the register.
+    pub role: String,
+    /// Patient.
+    pub patient: PatientId,
+    /// The NHS number, sealed (AES-256-GCM) with the installation's key: later reads inside the window must ask again.
+    pub sealed_nhs: Vec<u8>,
+    /// Practice.
+    pub practice: OdsCode,
+    /// Tabs that may be seen, as bits.
+    pub tabs: u16,
+    /// Protocol.
+    pub protocol: String,
+    /// Purposes.
+    pub purpose: Vec<String>,
+    /// Consent id where the basis is consent.
+    pub consent: Option<String>,
+    /// Consent conversation as JSON, where the basis is consent.
+    pub talk: Option<String>,
+    /// Override reason and text, where the basis is an override.
+    pub override_reason: Option<(String, String)>,
+    /// Opened.
+    pub opened_at: Timestamp,
+    /// Window's end.
+    pub ends_at: Timestamp,
+    /// Withdrawn.
+    pub withdrawn_at: Option<Timestamp>,
+    /// Register hash at opening.
+    pub register_hash: String,
+}
+
+/// A refusal at the point of care that stands (R077, R078).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalRow {
+    /// Viewer.
+    pub viewer: OdsCode,
+    /// Clinician (username).
+    pub clinician: String,
+    /// Patient.
+    pub patient: PatientId,
+    /// When it was said.
+    pub at: Timestamp,
+    /// Until when it stands.
+    pub until: Timestamp,
+    /// The patient changed their mind since.
+    pub lifted_at: Option<Timestamp>,
+}
+
+/// An override alert for the privacy officer (R092).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRow {
+    /// Id.
+    pub id: String,
+    /// Viewer whose privacy officer reviews it.
+    pub viewer: OdsCode,
+    /// Clinician.
+    pub clinician: String,
+    /// Patient.
+    pub patient: PatientId,
+    /// Practice.
+    pub practice: OdsCode,
+    /// Occasion.
+    pub occasion: String,
+    /// Reason code.
+    pub reason: String,
+    /// Reason text.
+    pub text: String,
+    /// Raised.
+    pub at: Timestamp,
+}
+
+/// Tokens and assertion ids.
+pub trait TokenStore: Send + Sync {
+    /// Keeps a new token.
+    fn insert_token(&self, row: TokenRow) -> Stored<'_, ()>;
+    /// Finds a token by its hash; expired and revoked ones are not found. Synchronous: it is on the hot path and only reads.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn find_token(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<TokenRow>, StoreError>;
+    /// Revokes every token of an occasion.
+    fn revoke_occasion_tokens<'a>(&'a self, occasion: &'a str) -> Stored<'a, ()>;
+    /// Notes an assertion id; `true` if it was not seen before (one atomic insert).
+    fn use_assertion<'a>(
+        &'a self,
+        client: &'a str,
+        jti: &'a str,
+        until: Timestamp,
+    ) -> Stored<'a, bool>;
+}
+
+/// Occasions, refusals, remembered opt-outs, alerts.
+pub trait OccasionStore: Send + Sync {
+    /// Keeps a new occasion; with its alert, in the same transaction, where it is an override.
+    fn insert_occasion(&self, row: OccasionRow, alert: Option<AlertRow>) -> Stored<'_, ()>;
+    /// Finds an occasion. Synchronous: hot path, only reads.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn find_occasion(&self, id: &str) -> Result<Option<OccasionRow>, StoreError>;
+    /// Finds the occasion of a consent.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn find_consent(&self, consent: &str) -> Result<Option<OccasionRow>, StoreError>;
+    /// Withdraws an occasion and its tokens, in one transaction; `false` if it was not open.
+    fn withdraw_occasion<'a>(&'a self, id: &'a str, at: Timestamp) -> Stored<'a, bool>;
+    /// Keeps a refusal.
+    fn insert_refusal(&self, row: RefusalRow) -> Stored<'_, ()>;
+    /// The refusal that stands now for this viewer, clinician and patient.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn standing_refusal(
+        &self,
+        viewer: &OdsCode,
+        clinician: &str,
+        patient: &PatientId,
+        now: Timestamp,
+    ) -> Result<Option<RefusalRow>, StoreError>;
+    /// Lifts what stands, because the patient changed their mind.
+    fn lift_refusal<'a>(
+        &'a self,
+        viewer: &'a OdsCode,
+        clinician: &'a str,
+        patient: &'a PatientId,
+        at: Timestamp,
+    ) -> Stored<'a, ()>;
+    /// Remembers what a practice's source said of the opt-out (R008).
+    fn remember_sharing<'a>(
+        &'a self,
+        patient: &'a PatientId,
+        practice: &'a OdsCode,
+        opted_out: bool,
+        at: Timestamp,
+    ) -> Stored<'a, ()>;
+    /// The practice at which this patient is remembered as opted out, if any.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn remembered_opt_out(&self, patient: &PatientId) -> Result<Option<OdsCode>, StoreError>;
+}
