@@ -1,3 +1,8 @@
 //! The sandbox: mock GP systems, mock trace service, mock EHR, synthetic people.
 //!
 //! Invariant: shares no parsing or writing type with `source`: mock and adapter must not share a misreading.
+
+pub mod population;
+pub mod story;
+
+pub mod mock;
