@@ -5,3 +5,4 @@
 
 pub mod non_clinical;
 pub mod outcome;
+pub mod request;

@@ -51,24 +51,41 @@ impl NonClinical {
         total: Option<usize>,
         entries: &[(&str, String, Vec<u8>)],
     ) -> Self {
-        let mut out = Vec::with_capacity(256 + entries.iter().map(|(_, _, json)| json.len() + 160).sum::<usize>());
+        let mut out = Vec::with_capacity(
+            256 + entries
+                .iter()
+                .map(|(_, _, json)| json.len() + 160)
+                .sum::<usize>(),
+        );
         out.extend_from_slice(br#"{"resourceType":"Bundle","type":"searchset""#);
         if let Some(total) = total {
             out.extend_from_slice(format!(r#","total":{total}"#).as_bytes());
         }
-        let link = |relation: &str, url: &str| serde_json::json!({"relation": relation, "url": url}).to_string();
+        let link = |relation: &str, url: &str| {
+            serde_json::json!({"relation": relation, "url": url}).to_string()
+        };
         out.extend_from_slice(format!(r#","link":[{}"#, link("self", self_link)).as_bytes());
         if let Some(next) = next {
             out.extend_from_slice(format!(",{}", link("next", next)).as_bytes());
         }
         out.push(b']');
         for (n, (kind, id, json)) in entries.iter().enumerate() {
-            out.extend_from_slice(if n == 0 { &br#","entry":["#[..] } else { &b","[..] });
-            out.extend_from_slice(format!(r#"{{"fullUrl":"{base}/{kind}/{id}","resource":"#).as_bytes());
+            out.extend_from_slice(if n == 0 {
+                &br#","entry":["#[..]
+            } else {
+                &b","[..]
+            });
+            out.extend_from_slice(
+                format!(r#"{{"fullUrl":"{base}/{kind}/{id}","resource":"#).as_bytes(),
+            );
             out.extend_from_slice(json);
             out.extend_from_slice(br#","search":{"mode":"match"}}"#);
         }
-        out.extend_from_slice(if entries.is_empty() { &b"}"[..] } else { &b"]}"[..] });
+        out.extend_from_slice(if entries.is_empty() {
+            &b"}"[..]
+        } else {
+            &b"]}"[..]
+        });
         Self(Bytes::from(out))
     }
 
@@ -82,7 +99,9 @@ impl NonClinical {
 impl IntoResponse for NonClinical {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.0));
-        response.headers_mut().insert(header::CONTENT_TYPE, FHIR_JSON);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, FHIR_JSON);
         response
     }
 }

@@ -24,14 +24,30 @@ pub struct ApiError {
 impl ApiError {
     /// Any error.
     #[must_use]
-    pub fn new(status: StatusCode, issue: &'static str, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, issue, code, text: text.into(), header: None }
+    pub fn new(
+        status: StatusCode,
+        issue: &'static str,
+        code: &'static str,
+        text: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            issue,
+            code,
+            text: text.into(),
+            header: None,
+        }
     }
 
     /// Unknown, withheld or another patient's: one answer for all three (R047, F-row "not in it => 404").
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "not-found", "There is no such resource.")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "not-found",
+            "There is no such resource.",
+        )
     }
 
     /// The request cannot be understood.
@@ -49,18 +65,35 @@ impl ApiError {
     /// The scope of the token does not name this type or interaction (RFC 6750 section 3.1).
     #[must_use]
     pub fn insufficient_scope() -> Self {
-        let mut error = Self::forbidden("insufficient-scope", "The token's scopes do not cover this request.");
-        error.header =
-            Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\"")));
+        let mut error = Self::forbidden(
+            "insufficient-scope",
+            "The token's scopes do not cover this request.",
+        );
+        error.header = Some((
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer error=\"insufficient_scope\""),
+        ));
         error
     }
 
     /// No token, or a dead one (RFC 6750 section 3).
     #[must_use]
     pub fn unauthorized(token_was_sent: bool) -> Self {
-        let mut error = Self::new(StatusCode::UNAUTHORIZED, "login", "unauthorized", "A valid access token is needed.");
-        let challenge = if token_was_sent { "Bearer error=\"invalid_token\"" } else { "Bearer" };
-        error.header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
+        let mut error = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "login",
+            "unauthorized",
+            "A valid access token is needed.",
+        );
+        let challenge = if token_was_sent {
+            "Bearer error=\"invalid_token\""
+        } else {
+            "Bearer"
+        };
+        error.header = Some((
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        ));
         error
     }
 
@@ -88,7 +121,10 @@ impl ApiError {
     /// No row, no data (R125).
     #[must_use]
     pub fn audit_unavailable() -> Self {
-        Self::unavailable("audit-unavailable", "The audit trail cannot be written, so nothing can be shown.")
+        Self::unavailable(
+            "audit-unavailable",
+            "The audit trail cannot be written, so nothing can be shown.",
+        )
     }
 }
 
