@@ -2,6 +2,9 @@
 //!
 //! Invariants: never runs after the answer; cannot be switched off; holds no clinical content, only ids.
 
+pub mod merkle;
+pub mod row;
+
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -12,7 +15,7 @@ use crate::source::BoxFuture;
 use crate::tabs::catalogue::TabSet;
 
 /// Where a request came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The request's id, which the caller sees in `X-Request-Id`.
     pub request_id: String,
@@ -61,6 +64,34 @@ pub struct AuditEntry {
     pub exclusions: Option<String>,
     /// Hash of the token (its last bytes never, R120: `oauth jti`).
     pub token: Option<String>,
+}
+
+impl AuditEntry {
+    /// A row with nothing known but when, what and from where.
+    #[must_use]
+    pub fn new(at: Timestamp, what: What, origin: Origin) -> Self {
+        Self {
+            at,
+            what,
+            failure: None,
+            origin,
+            client: None,
+            clinician: None,
+            role: None,
+            assurance: None,
+            viewer: None,
+            practice: None,
+            patient: None,
+            occasion: None,
+            purpose: Vec::new(),
+            basis: None,
+            tabs: TabSet::NONE,
+            decision: None,
+            policy: None,
+            exclusions: None,
+            token: None,
+        }
+    }
 }
 
 /// What happened.
