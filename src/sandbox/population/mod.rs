@@ -1,6 +1,11 @@
 //! The people of the sandbox.
 
+mod codes;
+mod random;
+
 use jiff::civil::Date;
+
+pub use codes::concept;
 
 use super::story::Person;
 
