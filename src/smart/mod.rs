@@ -3,3 +3,4 @@
 //! Invariant: never looks at clinical data. Opening an occasion is somebody else's: see [`opener::OccasionOpener`].
 
 pub mod opener;
+pub mod scope;
