@@ -6,4 +6,5 @@ pub mod population;
 pub mod register;
 pub mod story;
 
+pub mod contract;
 pub mod mock;
