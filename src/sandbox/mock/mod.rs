@@ -10,6 +10,7 @@ pub mod people;
 mod request;
 pub mod run;
 pub mod state;
+pub mod systmone;
 pub mod trace;
 mod wire;
 pub mod write;
