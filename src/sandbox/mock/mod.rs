@@ -15,6 +15,9 @@ pub mod trace;
 mod wire;
 pub mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use faults::{FaultKind, Faults, UnknownFault};
 pub use people::{People, Population, WorklistEntry};
 pub use run::{Which, run};
