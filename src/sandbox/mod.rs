@@ -3,6 +3,8 @@
 //! Invariant: shares no parsing or writing type with `source`: mock and adapter must not share a misreading.
 
 pub mod population;
+pub mod register;
 pub mod story;
 
+pub mod contract;
 pub mod mock;

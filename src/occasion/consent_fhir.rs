@@ -1,0 +1,1 @@
+//! The occasion as FHIR: a `Consent` with its conversation.
