@@ -16,12 +16,14 @@ use super::faults::FaultKind;
 use super::request::{self, Message, Progress};
 use super::state::{MockState, Source};
 use super::wire::{self, Answer, Line};
-use super::write::{Xml, openhr};
+use super::write::{Xml, emis_open, openhr};
 use crate::clock::new_id;
 use crate::sandbox::story::{Behaviour, Person, Sharing};
 
 /// Practices whose systems this service plays.
 const SERVED: [&str; 3] = ["Z99001", "Z99003", "Z99005"];
+/// The practice that answers in EMIS Open; the others answer in OpenHR.
+const EMIS_OPEN: &str = "Z99005";
 const MEDIA: &str = "text/xml; charset=utf-8";
 const ACTION: &str = "emis:transactionim:records:resp_GetPatientRecord_V1_0";
 const METHOD: &str = "Emis.Interop.PatientAPI.GetPatientRecord";
@@ -123,12 +125,7 @@ async fn outcome(state: &MockState, question: &Question, somebody_else: bool) ->
         }
         Behaviour::BrokenXml => {
             let mut whole = record(state, question, &person);
-            let mut middle = whole.body.len() / 2;
-            while !whole.body.is_char_boundary(middle) {
-                middle -= 1;
-            }
-            whole.body.truncate(middle);
-            whole.body.push_str("</broken");
+            whole.body = super::write::broken(whole.body);
             whole
         }
         Behaviour::Answers => record(state, question, &person),
@@ -145,7 +142,11 @@ fn record(state: &MockState, question: &Question, person: &Person) -> Answer {
             Sharing::Dissent => xml.leaf("ConsentToShare", "express-dissent"),
             Sharing::NotRecorded => {}
         }
-        openhr::write(xml, person, now);
+        if person.practice == EMIS_OPEN {
+            emis_open::write(xml, person, now);
+        } else {
+            openhr::write(xml, person, now);
+        }
     });
     soap(StatusCode::OK, body)
 }

@@ -10,9 +10,13 @@ pub mod people;
 mod request;
 pub mod run;
 pub mod state;
+pub mod systmone;
 pub mod trace;
 mod wire;
 pub mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use faults::{FaultKind, Faults, UnknownFault};
 pub use people::{People, Population, WorklistEntry};

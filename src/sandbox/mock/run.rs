@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::{ehr, emis, trace};
+use super::{ehr, emis, systmone, trace};
 use crate::clock::SystemClock;
 use crate::sandbox::mock::{MockState, Population};
 
@@ -68,7 +68,17 @@ pub async fn run(
         Which::Emis => emis::serve(listener, state, until).await,
         Which::Trace => trace::serve(listener, state, until).await,
         Which::Ehr => ehr::serve(listener, state, until).await,
-        Which::Systmone => Ok(()),
+        Which::Systmone => {
+            let port = addr.port().checked_add(10).ok_or_else(|| {
+                std::io::Error::new(
+                    std::io::ErrorKind::InvalidInput,
+                    "no port ten above this one",
+                )
+            })?;
+            let bare = TcpListener::bind(SocketAddr::new(addr.ip(), port)).await?;
+            let over_tcp = systmone::serve_tcp(bare, Arc::clone(&state), self::until(stopped));
+            tokio::try_join!(systmone::serve(listener, state, until), over_tcp).map(|_| ())
+        }
     }
 }
 

@@ -66,6 +66,39 @@ impl<'p> Index<'p> {
             .and_then(|key| self.contacts.get(&key).copied())
     }
 
+    /// The contact with this key.
+    pub fn contact(&self, key: u32) -> Option<&'p Contact> {
+        self.contacts.get(&key).copied()
+    }
+
+    /// The report around this fact, or around what is around it; the fact itself where nothing is.
+    pub fn outermost<'f>(&self, fact: &'f Fact) -> &'f Fact
+    where
+        'p: 'f,
+    {
+        let mut outer = fact;
+        // Stories nest report, battery, result; the bound keeps one that contains itself from running for ever.
+        for _ in 0..8 {
+            match outer.within.and_then(|key| self.fact(key)) {
+                Some(next) => outer = next,
+                None => break,
+            }
+        }
+        outer
+    }
+
+    /// Facts of this contact, and what is within them, in the order of the story.
+    pub fn standing_in(&self, contact: u32) -> Vec<&'p Fact> {
+        let mut facts = Vec::new();
+        for fact in self.in_contact(contact) {
+            if self.outermost(fact).key == fact.key {
+                facts.push(*fact);
+                facts.extend_from_slice(self.within(fact.key));
+            }
+        }
+        facts
+    }
+
     /// Facts that say they are within this one.
     pub fn within(&self, key: u32) -> &[&'p Fact] {
         self.within.get(&key).map_or(&[], Vec::as_slice)

@@ -393,3 +393,18 @@ pub fn keep(name: &str, text: &str) {
         std::fs::write(std::path::Path::new(&directory).join(name), text).unwrap();
     }
 }
+
+/// Fails where the text is not well-formed XML.
+pub fn assert_well_formed(text: &str) {
+    let mut reader = quick_xml::Reader::from_str(text);
+    let mut depth = 0_i32;
+    loop {
+        match reader.read_event().unwrap() {
+            quick_xml::events::Event::Start(_) => depth += 1,
+            quick_xml::events::Event::End(_) => depth -= 1,
+            quick_xml::events::Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!(depth, 0);
+}
