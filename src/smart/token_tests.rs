@@ -1,114 +1,17 @@
-use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use super::*;
-use crate::audit::AuditError;
 use crate::clock::{FixedClock, ShiftedClock, SystemClock};
-use crate::fhir::{IdKey, PatientId};
 use crate::occasion::OccasionRefusal;
-use crate::record::NhsNumber;
-use crate::register::{
-    Client, ClientAuthentication, Organisation, OrganisationKind, Register, User,
+use crate::sandbox::keys::USER_BASE;
+use crate::smart::fakes::{
+    self, AUDIT, BACKEND, FakeAudit, FakeStore, Pairs, authenticator, claims, now, patient, request,
 };
-use crate::sandbox::keys::{self, USER_BASE};
-use crate::smart::jwks::{FetchKeys, FetchedKeys, KeyError, KeySource};
-use crate::smart::signing::{SigningAlgorithm, SigningKey, generate_jwk};
 use crate::source::BoxFuture;
-use crate::store::{StoreError, Stored};
 use crate::tabs::catalogue::Tab;
-
-pub(crate) const ISSUER: &str = "http://127.0.0.1:8080/fhir/r4";
-pub(crate) const TOKEN_URL: &str = "http://127.0.0.1:8080/fhir/r4/token";
-
-pub(crate) static BACKEND: LazyLock<SigningKey> =
-    LazyLock::new(|| key("sandbox-backend-1", SigningAlgorithm::Es384));
-static AUDIT: LazyLock<SigningKey> = LazyLock::new(|| key("audit-1", SigningAlgorithm::Es384));
-
-fn key(kid: &str, algorithm: SigningAlgorithm) -> SigningKey {
-    SigningKey::from_jwk(&generate_jwk(kid, algorithm).unwrap()).unwrap()
-}
-
-/// A store in memory.
-#[derive(Default)]
-pub(crate) struct FakeStore {
-    pub(crate) rows: Mutex<HashMap<[u8; 32], TokenRow>>,
-    used: Mutex<Vec<(String, String, Timestamp)>>,
-    pub(crate) broken: bool,
-}
-
-impl TokenStore for FakeStore {
-    fn insert_token(&self, row: TokenRow) -> Stored<'_, ()> {
-        self.rows.lock().unwrap().insert(row.hash, row);
-        Box::pin(async { Ok(()) })
-    }
-    fn find_token(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<TokenRow>, StoreError> {
-        if self.broken {
-            return Err(StoreError("broken".to_owned()));
-        }
-        let rows = self.rows.lock().unwrap();
-        Ok(rows.get(hash).filter(|row| row.expires_at > now).cloned())
-    }
-    fn revoke_occasion_tokens<'a>(&'a self, _: &'a str) -> Stored<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn use_assertion<'a>(
-        &'a self,
-        client: &'a str,
-        jti: &'a str,
-        until: Timestamp,
-    ) -> Stored<'a, bool> {
-        let mut used = self.used.lock().unwrap();
-        let fresh = !used.iter().any(|(c, j, _)| c == client && j == jti);
-        used.push((client.to_owned(), jti.to_owned(), until));
-        let broken = self.broken;
-        Box::pin(async move {
-            if broken {
-                Err(StoreError("broken".to_owned()))
-            } else {
-                Ok(fresh)
-            }
-        })
-    }
-}
-
-impl crate::store::TokenRevoker for FakeStore {
-    fn revoke_token<'a>(&'a self, hash: &'a [u8; 32]) -> Stored<'a, ()> {
-        self.rows.lock().unwrap().remove(hash);
-        Box::pin(async { Ok(()) })
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct FakeAudit {
-    pub(crate) rows: Mutex<Vec<AuditEntry>>,
-    pub(crate) broken: bool,
-}
-
-impl AuditLog for FakeAudit {
-    fn write(&self, entry: AuditEntry) -> BoxFuture<'_, Result<(), AuditError>> {
-        self.rows.lock().unwrap().push(entry);
-        let broken = self.broken;
-        Box::pin(async move {
-            if broken {
-                Err(AuditError::Stopped)
-            } else {
-                Ok(())
-            }
-        })
-    }
-    fn register_version<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a PatientId,
-        _: Vec<String>,
-    ) -> BoxFuture<'a, Result<(), AuditError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
 
 /// Opens what it is told to; keeps what it was asked.
 struct FakeOpener {
@@ -130,103 +33,6 @@ impl OccasionOpener for FakeOpener {
         self.resumed.lock().unwrap().push(ask);
         Box::pin(async { self.answer.clone() })
     }
-}
-
-pub(crate) struct NoFetch;
-
-impl FetchKeys for NoFetch {
-    fn fetch<'a>(&'a self, _: &'a str, _: bool) -> BoxFuture<'a, Result<FetchedKeys, KeyError>> {
-        Box::pin(async { Err(KeyError::NotFetched) })
-    }
-}
-
-pub(crate) fn register() -> Register {
-    let organisation = |ods: &str, suspended| Organisation {
-        ods: OdsCode(ods.to_owned()),
-        name: ods.to_owned(),
-        kind: OrganisationKind::Viewer,
-        signature: None,
-        suspended,
-        assurance_until: None,
-        source: None,
-        enabled: true,
-        applies_exclusion_list: false,
-    };
-    let user = |name: &str, ods: &str| User {
-        username: name.to_owned(),
-        name: name.to_owned(),
-        organisations: vec![OdsCode(ods.to_owned())],
-        role: "consultant".to_owned(),
-        training_until: None,
-        terms_accepted: None,
-        revoked: false,
-    };
-    let client = |id: &str, authentication, ods: Option<&str>, audit_of: Option<&str>| Client {
-        id: id.to_owned(),
-        authentication,
-        organisation: ods.map(|ods| OdsCode(ods.to_owned())),
-        named_clinician: audit_of.is_none(),
-        audit_of: audit_of.map(|ods| OdsCode(ods.to_owned())),
-        may_introspect: id == "sandbox-web",
-        redirect_uris: Vec::new(),
-    };
-    let keys = |key: &SigningKey| ClientAuthentication::Keys(key.public_jwks().to_string());
-    let secret = hex(&Sha256::digest(b"sandbox-web-secret"));
-    let clients = [
-        client("sandbox-backend", keys(&BACKEND), Some("Z9H01"), None),
-        client("other-backend", keys(&BACKEND), Some("Z9O01"), None),
-        client(
-            "sandbox-audit-backend",
-            keys(&AUDIT),
-            Some("Z99001"),
-            Some("Z99001"),
-        ),
-        client("suspended-audit", keys(&AUDIT), None, Some("Z99009")),
-        client(
-            "sandbox-web",
-            ClientAuthentication::Secret(secret),
-            None,
-            None,
-        ),
-        client("sandbox-spa", ClientAuthentication::Public, None, None),
-    ];
-    Register {
-        organisations: [
-            organisation("Z9H01", false),
-            organisation("Z99001", false),
-            organisation("Z99009", true),
-        ]
-        .into_iter()
-        .map(|org| (org.ods.clone(), org))
-        .collect(),
-        users: [user("hospital-doctor", "Z9H01"), user("clinician", "Z9O01")]
-            .into_iter()
-            .map(|user| (user.username.clone(), user))
-            .collect(),
-        clients: clients.into_iter().map(|c| (c.id.clone(), c)).collect(),
-        protocols: BTreeMap::new(),
-        hash: "register-hash".to_owned(),
-    }
-}
-
-pub(crate) fn authenticator(store: &Arc<FakeStore>, clock: SharedClock) -> Arc<Authenticator> {
-    let register = Arc::new(register());
-    Arc::new(Authenticator::new(
-        ISSUER,
-        Arc::new(move || Arc::clone(&register)),
-        KeySource::new(Arc::new(NoFetch)),
-        Arc::clone(store) as Arc<dyn TokenStore>,
-        clock,
-        Arc::new(SystemClock),
-    ))
-}
-
-fn now() -> Timestamp {
-    crate::clock::Clock::now(&SystemClock)
-}
-
-fn patient() -> PatientId {
-    IdKey::new([7; 32]).patient(&NhsNumber::parse("9990000018").unwrap())
 }
 
 fn open_until(seconds: i64) -> OpenOccasion {
@@ -293,17 +99,7 @@ fn world(answer: Result<OpenOccasion, OccasionRefusal>) -> World {
     )
 }
 
-pub(crate) fn claims(client: &str) -> Value {
-    json!({
-        "iss": client, "sub": client, "aud": TOKEN_URL, "jti": crate::clock::new_id().to_string(),
-        "exp": now().as_second() + 300,
-        "extensions": keys::hl7_b2b("hospital-doctor", &OdsCode("Z9H01".to_owned())),
-    })
-}
-
 const DETAILS: &str = r#"[{"type":"https://openmig.org/occasion","patient":"9990000018","treatment":"worklist","consent":{"asked":true,"answer":"yes"}}]"#;
-
-pub(crate) type Pairs = Vec<(&'static str, String)>;
 
 fn pairs(assertion: String) -> Pairs {
     vec![
@@ -337,27 +133,6 @@ fn with(pairs: Pairs, name: &'static str, value: &str) -> Pairs {
     let mut pairs = without(pairs, name);
     pairs.push((name, value.to_owned()));
     pairs
-}
-
-pub(crate) fn request(pairs: &Pairs) -> FormRequest {
-    let mut body = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in pairs {
-        body.append_pair(name, value);
-    }
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-www-form-urlencoded"),
-    );
-    FormRequest {
-        headers,
-        body: body.finish().into(),
-        has_query: false,
-        origin: Origin {
-            request_id: "request-1".to_owned(),
-            address: Some(IpAddr::from([127, 0, 0, 1])),
-        },
-    }
 }
 
 impl World {
@@ -916,20 +691,12 @@ async fn a_moved_clock_changes_nothing_for_assertions() {
     assert!(until.duration_since(now()).as_secs() > 7200 + 330);
     // the gateway's clock behind: kept as long as the assertion lives all the same
     let store = Arc::new(FakeStore::default());
-    let authenticator =
-        super::tests::authenticator(&store, Arc::new(FixedClock(Timestamp::UNIX_EPOCH)));
-    let request = super::tests::request(&backend());
-    assert!(
-        authenticator
-            .client(&request, &form_of(&request))
-            .await
-            .is_ok()
-    );
+    let behind: SharedClock = Arc::new(FixedClock(Timestamp::UNIX_EPOCH));
+    let authenticator = fakes::authenticator(&store, behind);
+    let request = fakes::request(&backend());
+    let form = Form::read(&request).unwrap();
+    assert!(authenticator.client(&request, &form).await.is_ok());
     assert!(store.used.lock().unwrap()[0].2 > now());
-}
-
-fn form_of(request: &FormRequest) -> Form {
-    Form::read(request).unwrap()
 }
 
 // T2
