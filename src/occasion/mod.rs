@@ -5,6 +5,7 @@ mod asked;
 pub mod consent_fhir;
 mod facts;
 mod open;
+mod opener;
 mod read;
 mod seal;
 #[cfg(test)]

@@ -116,7 +116,7 @@ pub struct Signature {
 }
 
 /// How to reach a practice's record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PracticeSource {
     /// Which adapter.
     pub family: SourceFamily,

@@ -13,7 +13,6 @@ use super::discovery::Discovery;
 use super::form::{FormRequest, MAX_FORM};
 use super::introspect::IntrospectionEndpoint;
 use super::revoke::RevocationEndpoint;
-use super::signing::SigningKey;
 use super::token::TokenEndpoint;
 use crate::audit::Origin;
 use crate::clock::new_id;
@@ -55,11 +54,6 @@ pub async fn authorization_server(State(discovery): State<Arc<Discovery>>) -> Re
 /// `GET <issuer>/.well-known/openid-configuration`.
 pub async fn openid_configuration(State(discovery): State<Arc<Discovery>>) -> Response {
     json(&discovery.openid_configuration())
-}
-
-/// `GET <issuer>/jwks`: the server's own public key (D13).
-pub async fn jwks(State(key): State<Arc<SigningKey>>) -> Response {
-    json(&key.public_jwks())
 }
 
 fn json(document: &Value) -> Response {
