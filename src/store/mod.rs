@@ -149,6 +149,12 @@ pub trait TokenStore: Send + Sync {
     ) -> Stored<'a, bool>;
 }
 
+/// Revocation of one token (RFC 7009).
+pub trait TokenRevoker: Send + Sync {
+    /// Makes this token dead at once; an unknown one is no error.
+    fn revoke_token<'a>(&'a self, hash: &'a [u8; 32]) -> Stored<'a, ()>;
+}
+
 /// Occasions, refusals, remembered opt-outs, alerts.
 pub trait OccasionStore: Send + Sync {
     /// Keeps a new occasion; with its alert, in the same transaction, where it is an override.
