@@ -1,4 +1,4 @@
-//! The vendor's code letters and numbers, in the words of its own vocabulary. A letter that is not there stays as it is.
+//! The vendor's two vocabularies brought to one: OpenHR's letters. What they are called is for the mapping tables to say.
 
 use crate::record::Course;
 
@@ -26,59 +26,9 @@ pub(super) fn course(code: Option<&str>) -> Course {
     }
 }
 
-/// How an issue was made.
-pub(super) fn issue_method(code: &str) -> &str {
-    look(
-        &[
-            ("P", "Print"),
-            ("Q", "Issue without script"),
-            ("H", "Handwritten"),
-            ("O", "Outside"),
-            ("D", "Dispensing"),
-            ("B", "Repeat dispensing"),
-            ("S", "Stored"),
-            ("A", "Automatic"),
-            ("E", "Electronic"),
-            ("X", "Private"),
-            ("OTC", "Over the counter"),
-            ("OOOH", "Outside out of hours"),
-            ("OH", "Outside hospital"),
-        ],
-        code,
-    )
-}
-
-/// `ReferralUrgency`: OpenHR letters, EMIS Open numbers.
+/// `ReferralUrgency`: EMIS Open's numbers in OpenHR's letters.
 pub(super) fn urgency(code: &str) -> &str {
-    look(
-        &[
-            ("R", "Routine"),
-            ("S", "Soon"),
-            ("U", "Urgent"),
-            ("D", "Dated"),
-            ("W", "2 Week Wait"),
-            ("0", "Routine"),
-            ("1", "Soon"),
-            ("2", "Urgent"),
-            ("3", "Dated"),
-        ],
-        code,
-    )
-}
-
-/// `ReferralMode`.
-pub(super) fn referral_mode(code: &str) -> &str {
-    look(
-        &[
-            ("E", "Electronic"),
-            ("T", "Telephone"),
-            ("V", "Verbal"),
-            ("W", "Written"),
-            ("M", "Mediated"),
-            ("C", "WCCG"),
-        ],
-        code,
-    )
+    look(&[("0", "R"), ("1", "S"), ("2", "U"), ("3", "D")], code)
 }
 
 /// EMIS Open's request types, in OpenHR's letters.
@@ -100,23 +50,16 @@ pub(super) fn request_type(code: &str) -> Option<&str> {
     }
 }
 
-/// Kind of report: OpenHR letters, EMIS Open numbers.
+/// Kind of report: EMIS Open's numbers in OpenHR's letters.
 pub(super) fn report_kind(code: &str) -> &str {
     look(
         &[
-            ("PATH", "pathology"),
-            ("RAD", "radiology"),
-            ("DIS", "discharge"),
-            ("OUT", "outpatient"),
-            ("OOH", "out of hours"),
-            ("TRI", "triage"),
-            ("SCR", "screening"),
-            ("1", "pathology"),
-            ("2", "radiology"),
-            ("3", "discharge"),
-            ("4", "outpatient"),
-            ("5", "out of hours"),
-            ("6", "triage"),
+            ("1", "PATH"),
+            ("2", "RAD"),
+            ("3", "DIS"),
+            ("4", "OUT"),
+            ("5", "OOH"),
+            ("6", "TRI"),
         ],
         code,
     )

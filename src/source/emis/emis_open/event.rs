@@ -134,9 +134,7 @@ fn referral(element: &Element) -> Referral {
             Some("2") => Some(true),
             _ => None,
         },
-        mode: element
-            .text_of("ReferralMode")
-            .map(|m| words::referral_mode(m).to_owned()),
+        mode: text("ReferralMode"),
         ubrn: text("UBRN"),
         to: reference(element, "Provider", Kind::Location),
         from: reference(element, "SourceLocation", Kind::Location),

@@ -78,7 +78,7 @@ impl Reader {
                 element.text_of("QuantityUnits"),
             ),
             days: count(element.text_of("Duration")),
-            method: method.map(|m| words::issue_method(m).to_owned()),
+            method: method.map(str::to_owned),
             cancelled: false,
             private: method == Some("X") || element.text_of("ServiceType") == Some("X"),
         }));

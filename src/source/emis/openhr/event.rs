@@ -232,17 +232,13 @@ fn referral(element: &Element) -> Referral {
         speciality: speciality.filter(|s| !s.is_empty()),
         request: text("requestType").filter(|r| r != "UNK"),
         admission: element.text_of("requestType") == Some("ADM"),
-        urgency: element
-            .text_of("urgency")
-            .map(|u| words::urgency(u).to_owned()),
+        urgency: text("urgency"),
         inbound: match direction {
             Some("IN") => Some(true),
             Some("OUT") => Some(false),
             _ => None,
         },
-        mode: element
-            .text_of("referralMode")
-            .map(|m| words::referral_mode(m).to_owned()),
+        mode: text("referralMode"),
         ubrn: text("UBRN"),
         to: reference(element, "targetOrganisation"),
         from: reference(element, "sourceOrganisation"),

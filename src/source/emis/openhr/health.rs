@@ -32,10 +32,7 @@ impl Reader {
             recorded,
             clinician: author.or(typist),
             organisation: reference(element, "organisation"),
-            method: element.text_of("consultationType").map(|code| {
-                let row = CONSULTATION_TYPES.iter().find(|(c, _)| *c == code);
-                row.map_or(code, |(_, words)| words).to_owned()
-            }),
+            method: element.text_of("consultationType").map(str::to_owned),
             location_type: element
                 .child("locationType")
                 .and_then(term)
@@ -226,22 +223,4 @@ const RELATIONS: &[(&str, &str)] = &[
     ("GRP", "grouped"),
     ("REP", "replaced"),
     ("EVO", "evolved"),
-];
-
-/// `voc.ConsultationType`.
-const CONSULTATION_TYPES: &[(&str, &str)] = &[
-    ("GP", "GP Consultation"),
-    ("ASS", "Assessment"),
-    ("INT", "Intervention"),
-    ("TFC", "Telephone call from client"),
-    ("TTC", "Telephone call to client"),
-    ("TFP", "Telephone call from parent/guardian"),
-    ("TTP", "Telephone call to parent/guardian"),
-    ("TFO", "Telephone call from other"),
-    ("TTO", "Telephone call to other"),
-    ("FFC", "Face to face with client"),
-    ("FFP", "Face to face with parent/guardian"),
-    ("FFO", "Face to face with other"),
-    ("OC", "Other communications"),
-    ("HV", "Home Visit"),
 ];

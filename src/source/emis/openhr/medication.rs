@@ -124,9 +124,7 @@ pub(super) fn issue(element: &Element) -> Issue {
         quantity_text: quantity_text(element),
         quantity: amount(element.text_of("quantity"), element.text_of("quantityUnit")),
         days: count(element.text_of("durationOfIssue")),
-        method: element
-            .text_of("issueMethod")
-            .map(|m| terms::issue_method(m).to_owned()),
+        method: element.text_of("issueMethod").map(str::to_owned),
         cancelled: yes(element.text_of("cancelled")),
         private: yes(element.text_of("private")),
     }

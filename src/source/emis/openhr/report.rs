@@ -5,7 +5,6 @@ use crate::source::emis::dates;
 use crate::source::emis::draft::{Draft, native};
 use crate::source::emis::losses::Spot;
 use crate::source::emis::values::yes;
-use crate::source::emis::words;
 use crate::source::xml::Element;
 
 /// The body of a REP event. Batteries and tests are events of their own; they learn here whose parts they are.
@@ -27,9 +26,7 @@ pub(super) fn report(element: &Element, id: &str, spot: &Spot, draft: &mut Draft
     }
     let abnormal = element.text_of("abnormal").map(|a| yes(Some(a)));
     Report {
-        kind: element
-            .text_of("dataType")
-            .map(|t| words::report_kind(t).to_owned()),
+        kind: element.text_of("dataType").map(str::to_owned),
         issued,
         collected: specimens.iter().find_map(|s| s.collected.clone()),
         lab_id: element.text_of("reportLabId").map(str::to_owned),
