@@ -126,7 +126,7 @@ pub struct ChildView {
 }
 
 /// An open occasion.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOccasion {
     /// Its id.
     pub id: String,

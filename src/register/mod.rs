@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing widens access at run time; a hold only takes away.
 
+mod clients;
 mod holds;
 mod load;
 mod raw;
