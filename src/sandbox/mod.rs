@@ -4,6 +4,8 @@
 
 pub mod keys;
 pub mod population;
+pub mod register;
 pub mod story;
 
+pub mod contract;
 pub mod mock;
