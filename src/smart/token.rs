@@ -399,3 +399,7 @@ pub(super) fn blank_row(at: Timestamp, origin: Origin) -> AuditEntry {
 #[cfg(test)]
 #[path = "token_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "token_client_tests.rs"]
+mod client_tests;
