@@ -3,7 +3,7 @@
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 
-use super::diary::{Course, Diary};
+use super::diary::{Course, Diary, weekday};
 use crate::sandbox::story::{Class, Kind, Method};
 
 /// A number with `places` decimals between two bounds that are given without the decimal point.
@@ -189,7 +189,7 @@ pub fn autumn(d: &Diary, years: i16) -> Date {
     } else {
         d.today.year() - 1
     };
-    Date::new(last - years, 10, 12).unwrap_or(d.today)
+    weekday(Date::new(last - years, 10, 12).unwrap_or(d.today))
 }
 
 /// Immunisations of infancy as given in the United Kingdom, as far as the person is old enough.
