@@ -364,8 +364,10 @@ fn unconscious(d: &mut Diary) {
     let day = d.ago(2000);
     d.seen(day, 0, "Confused with the bleed, all stopped.");
     d.allergy(day, "warfarin-allergy", true, None);
-    let since = d.problem(day, "type-2-diabetes", true, None);
     d.leave();
+    let day = d.ago(1990);
+    let known = d.knows("type-2-diabetes");
+    let since = (!known).then(|| d.problem(day, "type-2-diabetes", true, None));
     let day = d.ago(380);
     d.repeat(
         day,
@@ -375,7 +377,7 @@ fn unconscious(d: &mut Diary) {
             quantity: 56,
             unit: "tablet",
             days: 28,
-            problem: Some(since),
+            problem: since,
         },
         None,
     );

@@ -426,6 +426,13 @@ impl Diary {
         )
     }
 
+    /// Is this concept already told?
+    #[must_use]
+    pub fn knows(&self, code: &str) -> bool {
+        let concept = concept(code);
+        self.facts.iter().any(|fact| fact.concept == concept)
+    }
+
     /// Is there a repeat medicine?
     #[must_use]
     pub fn has_repeat(&self) -> bool {

@@ -49,7 +49,7 @@ pub static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
 
 /// A young woman's record with one entry for each row, in between ordinary ones.
 pub fn every_row(d: &mut Diary) {
-    care::infancy(d);
+    care::youth(d, 'F');
     let day = d.aged(17 * 365);
     d.seen(day, 0, "Contraception discussed.");
     care::life_style(d, day, "never-smoked", 4);

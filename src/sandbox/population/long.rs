@@ -17,10 +17,14 @@ pub fn write(d: &mut Diary) {
     problem(d, span - 9000, "osteoarthritis");
     let fibrillation = problem(d, span - 15_000, "atrial-fibrillation");
     let medicines = [
-        ("bendroflumethiazide-2", heart),
-        ("levothyroxine-50", thyroid),
-        ("digoxin-125", fibrillation),
+        ("bendroflumethiazide-2", heart, span - 10),
+        ("levothyroxine-50", thyroid, span - 4000),
+        ("digoxin-125", fibrillation, span - 15_000),
     ];
+    for (drug, problem, since) in medicines {
+        let day = d.ago(since.min(2900));
+        d.repeat(day, monthly(drug, problem), None);
+    }
     d.allergy(first, "penicillin-allergy", true, Some("amoxicillin-500"));
     d.procedure(first.saturating_add(9000.days()), "hip-replacement");
     care::elderly(d, 12);
@@ -49,19 +53,16 @@ pub fn write(d: &mut Diary) {
                 d.measure(at, "inr", &ratio, "1");
             }
             3 | 6 => {
-                let place = usize::try_from(n % 3).unwrap_or(0);
-                if let Some((drug, problem)) = medicines.get(place).copied() {
-                    d.acute(
-                        at,
-                        Course {
-                            drug,
-                            dosage: "One to be taken each morning",
-                            quantity: 28,
-                            unit: "tablet",
-                            days: 28,
-                            problem: Some(problem),
-                        },
-                    );
+                // Only what was already known by then.
+                let place = usize::try_from(n / 3 % 3).unwrap_or(0);
+                let known = |since: i64| at > d.ago(since);
+                match medicines.get(place).copied() {
+                    Some((drug, problem, since)) if known(since) => {
+                        d.acute(at, monthly(drug, problem));
+                    }
+                    _ => {
+                        d.finding(at, "medication-review");
+                    }
                 }
             }
             5 => {
@@ -85,6 +86,17 @@ pub fn write(d: &mut Diary) {
         let left = i64::try_from(ENTRIES - d.len()).unwrap_or(1);
         let day = d.ago(left % 900);
         d.finding(day, "dizziness-on-standing");
+    }
+}
+
+fn monthly(drug: &str, problem: u32) -> Course<'_> {
+    Course {
+        drug,
+        dosage: "One to be taken each morning",
+        quantity: 28,
+        unit: "tablet",
+        days: 28,
+        problem: Some(problem),
     }
 }
 

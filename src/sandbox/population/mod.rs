@@ -7,8 +7,10 @@ mod contract;
 mod diary;
 mod full;
 mod identity;
+mod illness;
 mod listed;
 mod long;
+mod long_term;
 mod ordinary;
 mod private;
 mod random;
@@ -50,5 +52,7 @@ pub fn index_of(nhs_number: &str) -> Option<u64> {
 /// How many ordinary people there are numbers for.
 pub const MOST_ORDINARY: u64 = identity::ORDINARY;
 
+#[cfg(test)]
+mod table_tests;
 #[cfg(test)]
 mod tests;

@@ -1,212 +1,63 @@
 //! An ordinary record: what one would find of most people of this age and sex.
 
-use jiff::civil::Date;
+use std::ops::RangeInclusive;
+
+use jiff::ToSpan as _;
+use jiff::civil::{Date, date};
 
 use super::care;
 use super::diary::{Course, Diary};
-use super::identity;
 use super::random::Random;
-use crate::sandbox::story::{Class, Kind, Method, Person};
+use super::{identity, illness, long_term};
+use crate::sandbox::story::{Class, Kind, Method, Person, When};
 
-/// What the yearly review of a long-term problem looks at.
-#[derive(Clone, Copy)]
-enum Review {
-    Sugar,
-    Heart,
-    Thyroid,
-    Lungs,
-    Kidneys,
-    Joints,
-}
-
-/// A long-term problem: code, youngest age at onset, percentage of those old enough, sex, medicine, review.
-struct Chronic {
-    code: &'static str,
-    from: i16,
-    percent: u64,
-    sex: Option<char>,
-    drug: &'static str,
-    dosage: &'static str,
-    quantity: u32,
-    unit: &'static str,
-    review: Review,
-}
-
-const fn tablets(
-    code: &'static str,
-    from: i16,
-    percent: u64,
-    (drug, dosage): (&'static str, &'static str),
-    review: Review,
-) -> Chronic {
-    Chronic {
-        code,
-        from,
-        percent,
-        sex: None,
-        drug,
-        dosage,
-        quantity: 28,
-        unit: "tablet",
-        review,
-    }
-}
-
-const fn inhaler(code: &'static str, from: i16, percent: u64, dosage: &'static str) -> Chronic {
-    Chronic {
-        code,
-        from,
-        percent,
-        sex: None,
-        drug: "salbutamol-inhaler",
-        dosage,
-        quantity: 1,
-        unit: "inhaler",
-        review: Review::Lungs,
-    }
-}
-
-const EACH_MORNING: &str = "One to be taken each morning";
-const EACH_DAY: &str = "One to be taken each day";
-
-const CHRONIC: [Chronic; 19] = [
-    tablets(
-        "hypertension",
-        40,
-        32,
-        ("ramipril-10", EACH_DAY),
-        Review::Heart,
-    ),
-    tablets(
-        "type-2-diabetes",
-        40,
-        12,
-        ("metformin-500", "One to be taken twice a day with food"),
-        Review::Sugar,
-    ),
-    inhaler("asthma", 6, 10, "Two puffs when needed"),
-    inhaler("copd-moderate", 55, 7, "Two puffs up to four times a day"),
-    tablets(
-        "hypothyroidism",
-        30,
-        6,
-        ("levothyroxine-100", "One each morning before food"),
-        Review::Thyroid,
-    ),
-    tablets(
-        "osteoarthritis",
-        55,
-        20,
-        ("paracetamol-500", "Two up to four times a day"),
-        Review::Joints,
-    ),
-    tablets(
-        "atrial-fibrillation",
-        65,
-        9,
-        ("digoxin-125", EACH_MORNING),
-        Review::Heart,
-    ),
-    tablets(
-        "ischaemic-heart-disease",
-        55,
-        9,
-        ("aspirin-75", EACH_DAY),
-        Review::Heart,
-    ),
-    tablets(
-        "heart-failure",
-        70,
-        6,
-        ("furosemide-40", EACH_MORNING),
-        Review::Kidneys,
-    ),
-    tablets(
-        "ckd-3a",
-        65,
-        9,
-        ("atorvastatin-20", "One to be taken at night"),
-        Review::Kidneys,
-    ),
-    tablets("gout", 45, 4, ("allopurinol-300", EACH_DAY), Review::Joints),
-    tablets(
-        "rheumatoid-arthritis",
-        40,
-        2,
-        ("prednisolone-5", "One each morning with food"),
-        Review::Joints,
-    ),
-    tablets(
-        "anxiety",
-        18,
-        9,
-        ("citalopram-20", EACH_MORNING),
-        Review::Thyroid,
-    ),
-    tablets("angina", 60, 4, ("atenolol-100", EACH_DAY), Review::Heart),
-    tablets(
-        "gastric-ulcer",
-        45,
-        4,
-        ("omeprazole-20", EACH_DAY),
-        Review::Joints,
-    ),
-    tablets(
-        "transient-ischaemic-attack",
-        65,
-        4,
-        ("clopidogrel-75", EACH_DAY),
-        Review::Heart,
-    ),
-    tablets(
-        "osteoporosis",
-        65,
-        7,
-        ("alendronic-10", "One each morning with a glass of water"),
-        Review::Joints,
-    ),
-    Chronic {
-        code: "prostatism",
-        from: 60,
-        percent: 18,
-        sex: Some('M'),
-        drug: "tamsulosin-400",
-        dosage: EACH_DAY,
-        quantity: 28,
-        unit: "capsule",
-        review: Review::Kidneys,
-    },
-    Chronic {
-        code: "menopausal-flushing",
-        from: 49,
-        percent: 12,
-        sex: Some('F'),
-        drug: "propranolol-10",
-        dosage: "One up to three times a day when needed",
-        quantity: 28,
-        unit: "tablet",
-        review: Review::Thyroid,
-    },
+/// Things of the past: code, ages at which they begin, sex, major.
+const PAST: [(&str, RangeInclusive<i16>, Option<char>, bool); 20] = [
+    ("gallstones", 35..=110, None, true),
+    ("kidney-stone", 30..=110, None, true),
+    ("menorrhagia", 38..=51, Some('F'), true),
+    ("pneumonia", 20..=110, None, true),
+    ("deep-vein-thrombosis", 30..=110, None, true),
+    ("shingles", 40..=110, None, false),
+    ("bereavement", 30..=110, None, false),
+    ("closed-fracture-radius", 12..=110, None, true),
+    ("diverticulitis", 45..=110, None, true),
+    ("basal-cell-carcinoma", 55..=110, None, true),
+    ("melanoma", 35..=110, None, true),
+    ("neck-of-femur-fracture", 70..=110, None, true),
+    ("polycystic-ovaries", 17..=40, Some('F'), false),
+    ("irregular-cycle", 16..=45, Some('F'), false),
+    ("onychomycosis", 25..=110, None, false),
+    ("bronchitis", 20..=110, None, false),
+    ("leg-cellulitis", 40..=110, None, false),
+    ("acute-kidney-injury-1", 65..=110, None, true),
+    ("recurrent-falls", 72..=110, None, false),
+    ("low-back-pain", 20..=110, None, false),
 ];
 
-/// Things of the past: code, youngest age, sex, major.
-const PAST: [(&str, i16, Option<char>, bool); 8] = [
-    ("gallstones", 35, None, true),
-    ("kidney-stone", 30, None, true),
-    ("menorrhagia", 38, Some('F'), true),
-    ("pneumonia", 20, None, true),
-    ("deep-vein-thrombosis", 30, None, true),
-    ("shingles", 40, None, false),
-    ("bereavement", 30, None, false),
-    ("closed-fracture-radius", 12, None, true),
+/// Operations: code, ages at which people have them, sex, percentage of those who reach the first of these ages.
+const OPERATIONS: [(&str, (i16, i16), Option<char>, u64); 9] = [
+    ("hip-replacement", (64, 88), None, 9),
+    ("knee-replacement", (64, 88), None, 9),
+    ("prostate-resection", (66, 86), Some('M'), 8),
+    ("hysterectomy", (45, 58), Some('F'), 8),
+    ("coronary-angioplasty", (58, 84), None, 4),
+    ("upper-gi-endoscopy", (30, 84), None, 12),
+    ("normal-delivery", (22, 38), Some('F'), 45),
+    ("coil-insertion", (24, 44), Some('F'), 8),
+    ("acupuncture", (30, 80), None, 4),
 ];
 
 /// Referrals: code and specialty.
-const REFERRALS: [(&str, &str); 4] = [
+const REFERRALS: [(&str, &str); 8] = [
     ("referral-back-pain", "Orthopaedics"),
     ("referral-vascular", "Vascular surgery"),
     ("referral-urology", "Urology"),
     ("referral-activity", "Physical activity programme"),
+    ("referral-colorectal", "Colorectal surgery"),
+    ("referral-hand-surgery", "Hand surgery"),
+    ("referral-pain", "Pain management"),
+    ("referral-audiology", "Audiology"),
 ];
 
 /// Practices that ordinary people are spread over: all that are enabled.
@@ -217,17 +68,16 @@ const PRACTICES: [&str; 4] = ["Z99001", "Z99002", "Z99005", "Z99006"];
 pub fn person(index: u64, seed: u64, today: Date) -> Person {
     let mut random = Random::new(seed, index);
     let sex = if random.chance(51) { 'F' } else { 'M' };
-    // Younger ages are commoner at surgeries' desks than a flat line, and few live beyond 95.
-    let age = random.between(0, 95).min(random.between(20, 110)).min(96);
-    let days = age * 365 + age / 4 + random.between(20, 380);
-    let born = today.saturating_sub(jiff::Span::new().days(days));
+    // Births do not move with the day of the story; few are older than 95.
+    let age = random.between(0, 95).min(random.between(20, 110));
+    let days = age * 365 + age / 4 + random.between(0, 365);
+    let born = date(2025, 1, 1).saturating_sub(days.days()).min(today);
     let practice = usize::try_from(index % 4)
         .ok()
         .and_then(|n| PRACTICES.get(n))
         .copied()
         .unwrap_or("Z99001");
     let mut person = identity::plain(identity::nhs_number(index), sex, born, practice);
-    person.title = identity::title(sex, i16::try_from(age).unwrap_or(0), &mut random);
     person.given = vec![identity::given(&mut random, sex)];
     if random.chance(40) {
         person.given.push(identity::given(&mut random, sex));
@@ -236,11 +86,15 @@ pub fn person(index: u64, seed: u64, today: Date) -> Person {
     person.family = identity::family(&mut random);
     person.address = identity::address(&mut random);
     person.about = "ordinary";
-    let registered = random.between(200, 6000);
     let mut diary = Diary::new(born, today, random);
-    person.registered = diary.ago(registered);
+    person.title = identity::title(sex, diary.age(), &mut diary.random);
+    let grown = diary.age() >= 16;
     write(&mut diary, sex);
     (person.contacts, person.facts) = diary.finish();
+    // An adult's first contact is the check at registration; a child is registered at birth.
+    if let Some(first) = person.contacts.first().filter(|_| grown) {
+        person.registered = first.at.date();
+    }
     person
 }
 
@@ -257,24 +111,19 @@ pub fn write(d: &mut Diary, sex: char) {
 pub fn well_filled(d: &mut Diary, sex: char) {
     write(d, sex);
     if !d.has_repeat() {
-        let n = usize::try_from(d.age() / 45).unwrap_or(0);
-        let day = d.ago(1700);
-        // Asthma for the young, thyroid for the middle-aged, joints for the old.
-        if let Some(problem) = [2, 4, 5].get(n).and_then(|&n: &usize| CHRONIC.get(n)) {
-            long_term(d, problem, day);
-        }
+        long_term::likely(d);
     }
     for n in 1..8 {
         if d.len() < 24 {
             let day = d.ago(190 * n);
-            care::illness(d, sex, day);
+            illness::happen(d, sex, day);
         }
     }
 }
 
 /// A child: immunisations, growth, short illnesses, perhaps asthma.
 fn child(d: &mut Diary, sex: char) {
-    care::infancy(d);
+    care::youth(d, sex);
     let days = i64::from((d.today - d.born).get_days());
     for (share, n) in [(3, 1), (6, 2), (9, 3)] {
         let day = d.aged(days * share / 10);
@@ -290,12 +139,11 @@ fn child(d: &mut Diary, sex: char) {
         d.measure(day, "weight", &care::point(weight, 1), "kg");
         d.leave();
         let later = d.aged(days * share / 10 + 15 + n);
-        care::illness(d, sex, later);
+        illness::happen(d, sex, later);
     }
     if d.age() >= 7 && d.random.chance(30) {
         let day = d.ago(500);
-        let asthma = inhaler("asthma", 6, 10, "Two puffs when needed by spacer");
-        long_term(d, &asthma, day);
+        long_term::asthma(d, day);
     }
     if d.random.chance(25) {
         let day = d.aged(days / 2);
@@ -306,7 +154,8 @@ fn child(d: &mut Diary, sex: char) {
 
 fn adult(d: &mut Diary, sex: char) {
     let years = i64::from(d.age());
-    let day = d.ago(365 * (years - 16).clamp(1, 14) + d.random.clone().between(0, 200));
+    let days = d.random.between(0, 200);
+    let day = d.ago(365 * (years - 16).clamp(1, 14) + days);
     let day = if d.age_on(day) < 16 { d.ago(300) } else { day };
     d.seen(day, 2, "New patient check.");
     let smoking = d.random.word(&[
@@ -316,7 +165,9 @@ fn adult(d: &mut Diary, sex: char) {
         "current-smoker",
     ]);
     let units = d.random.between(0, 22);
-    care::life_style(d, day, smoking, units);
+    if d.age_on(day) >= 16 {
+        care::life_style(d, day, smoking, units);
+    }
     let (height, weight) = if sex == 'F' {
         (d.random.between(152, 176), d.random.between(520, 930))
     } else {
@@ -332,23 +183,25 @@ fn adult(d: &mut Diary, sex: char) {
         d.note(day, family, Kind::FamilyHistory);
     }
     if d.random.chance(20) {
-        let drug = d
+        // None to anything that an ordinary story prescribes.
+        let to = d
             .random
-            .word(&["penicillin-allergy", "aspirin-allergy", "warfarin-allergy"]);
-        d.allergy(day, drug, true, None);
+            .word(&["penicillin-allergy", "latex-allergy", "peanut-allergy"]);
+        d.allergy(day, to, to == "penicillin-allergy", None);
     }
     d.leave();
     past(d, sex);
-    chronic(d, sex);
+    operations(d, sex);
+    long_term::by_chance(d, sex);
     screening(d, sex);
     let short = d.random.between(2, 4);
     for _ in 0..short {
         let day = d.random.between(8, 1600).min(365 * (years - 15));
         let day = d.ago(day);
-        care::illness(d, sex, day);
+        illness::happen(d, sex, day);
     }
     if d.random.chance(45) {
-        let n = usize::try_from(d.random.between(0, 3)).unwrap_or(0);
+        let n = usize::try_from(d.random.between(0, 7)).unwrap_or(0);
         let day = d.random.between(20, 700).min(365 * (years - 15));
         let day = d.ago(day);
         if let Some((code, speciality)) = REFERRALS.get(n).copied() {
@@ -358,6 +211,23 @@ fn adult(d: &mut Diary, sex: char) {
             d.leave();
         }
     }
+    if sex == 'F' && (18..=40).contains(&d.age()) && d.random.chance(30) {
+        let days = d.random.between(60, 365 * (years - 16).clamp(1, 5));
+        let day = d.ago(days);
+        d.repeat(
+            day,
+            Course {
+                drug: "combined-pill",
+                dosage: "One each day for 21 days, then seven days without",
+                quantity: 63,
+                unit: "tablet",
+                days: 84,
+                problem: None,
+            },
+            None,
+        );
+    }
+    care::youth(d, sex);
     let winters = d.age().clamp(50, 53) - 49;
     care::elderly(d, winters);
 }
@@ -366,109 +236,34 @@ fn adult(d: &mut Diary, sex: char) {
 fn past(d: &mut Diary, sex: char) {
     let times = d.random.between(1, 2);
     for _ in 0..times {
-        let n = usize::try_from(d.random.between(0, 7)).unwrap_or(0);
-        let Some((code, from, only, major)) = PAST.get(n).copied() else {
+        let n = usize::try_from(d.random.between(0, 19)).unwrap_or(0);
+        let Some((code, ages, only, major)) = PAST.get(n).cloned() else {
             continue;
         };
-        if d.age() < from + 3 || only.is_some_and(|only| only != sex) {
+        let start = d.random.between(600, 3200);
+        let (day, end) = (d.ago(start), d.ago(start - 400));
+        if !ages.contains(&d.age_on(day)) || only.is_some_and(|only| only != sex) {
             continue;
         }
-        let start = d
-            .random
-            .between(600, 365 * i64::from(d.age() - from).min(9));
-        let (day, end) = (d.ago(start), d.ago(start - 400));
         d.seen(day, 1, "See hospital letter.");
         d.problem(day, code, major, Some(end));
         d.leave();
     }
 }
 
-/// At most three long-term problems with their medicines and reviews.
-fn chronic(d: &mut Diary, sex: char) {
-    let mut found = 0;
-    for problem in &CHRONIC {
-        let old_enough = d.age() >= problem.from.max(18) + 2;
-        let fits = problem.sex.is_none_or(|only| only == sex);
-        // Asked for everyone, so that one problem's odds do not shift the next one's.
-        let has = d.random.chance(problem.percent);
-        if has && old_enough && fits && found < 3 {
-            let most = 365 * i64::from(d.age() - problem.from.max(17)).min(11);
-            let since = d.random.between(400, most);
-            let day = d.ago(since);
-            long_term(d, problem, day);
-            found += 1;
-        }
-    }
-}
-
-fn long_term(d: &mut Diary, chronic: &Chronic, since: Date) {
-    d.seen(since, 0, "Diagnosis explained, treatment agreed.");
-    let problem = d.problem(since, chronic.code, true, None);
-    d.text(problem, "Leaflet given.");
-    d.leave();
-    d.repeat(
-        since,
-        Course {
-            drug: chronic.drug,
-            dosage: chronic.dosage,
-            quantity: chronic.quantity,
-            unit: chronic.unit,
-            days: 28,
-            problem: Some(problem),
-        },
-        None,
-    );
-    // The last two yearly reviews.
-    let latest = d.random.between(10, 300);
-    for days in [latest + 365, latest] {
-        let day = d.ago(days);
-        if day <= since {
+fn operations(d: &mut Diary, sex: char) {
+    for (code, (from, to), only, percent) in OPERATIONS {
+        let had = d.random.chance(percent);
+        if !had || d.age() < from + 2 || only.is_some_and(|only| only != sex) {
             continue;
         }
-        d.seen(day, 2, "Yearly review, no concerns.");
-        let done = review(d, chronic.review, day);
-        d.link(done, problem);
-        d.finding(day, "medication-review-with-patient");
-        d.leave();
-    }
-}
-
-fn review(d: &mut Diary, review: Review, day: Date) -> u32 {
-    let adult = d.age_on(day) >= 18;
-    if adult {
-        let (systolic, diastolic) = (d.random.between(118, 158), d.random.between(68, 94));
-        d.blood_pressure(day, systolic, diastolic);
-    }
-    match review {
-        Review::Sugar => {
-            d.finding(day, "fundoscopy");
-            let value = d.random.between(44, 76);
-            care::glycated(d, day, value)
-        }
-        Review::Heart => {
-            let total = d.random.between(34, 66);
-            care::lipids(d, day, total)
-        }
-        Review::Thyroid => {
-            let tsh = d.random.between(60, 560);
-            care::thyroid(d, day, tsh)
-        }
-        Review::Lungs => {
-            d.finding(day, "inhaler-technique-good");
-            let flow = if adult {
-                d.random.between(30, 55) * 10
-            } else {
-                d.random.between(15, 30) * 10
-            };
-            d.measure(day, "peak-flow", &flow.to_string(), "L/min")
-        }
-        Review::Kidneys => {
-            let filtration = d.random.between(46, 78);
-            care::kidneys(d, day, 160 - filtration, filtration)
-        }
-        Review::Joints => {
-            let haemoglobin = d.random.between(112, 152);
-            care::blood_count(d, day, haemoglobin)
+        let latest = i64::from(to.min(d.age() - 1));
+        let years = d.random.between(i64::from(from), latest);
+        let day = d.aged(years * 365 + 140);
+        let done = d.procedure(day, code);
+        // What happened before this practice's time is known by its year.
+        if d.age() - d.age_on(day) > 14 {
+            d.edit(done, |fact| fact.when = When::Year(day.year()));
         }
     }
 }
@@ -476,7 +271,7 @@ fn review(d: &mut Diary, review: Review, day: Date) -> u32 {
 /// What the national screening programmes would have done at this age.
 fn screening(d: &mut Diary, sex: char) {
     let age = d.age();
-    if sex == 'F' && (27..=66).contains(&age) {
+    if sex == 'F' && (27..=66).contains(&age) && !d.knows("hysterectomy") {
         let day = d.random.between(60, 700);
         let day = d.ago(day);
         let smear = d.report(

@@ -12,7 +12,7 @@ use crate::sandbox::story::{Class, Fact, Kind, Person, STAFF, When};
 
 const TODAY: Date = date(2026, 3, 17);
 
-fn person(number: &str) -> Person {
+pub fn person(number: &str) -> Person {
     contract(TODAY)
         .into_iter()
         .find(|person| person.nhs_number == number)
@@ -298,164 +298,6 @@ fn full_records_fill_every_section() {
     }
 }
 
-/// Rows of a shared table, or none with a note where the tables are not at hand.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where third-party tables are is for whoever runs the test to say"
-)]
-fn shared(name: &str) -> Option<Vec<HashMap<String, String>>> {
-    let directory = std::env::var("OPENMIG_SHARED").map_or_else(
-        |_| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        std::path::PathBuf::from,
-    );
-    let Ok(mut reader) = csv::Reader::from_path(directory.join("data").join(name)) else {
-        println!("{name} is not at hand: nothing compared");
-        return None;
-    };
-    Some(reader.deserialize().map(Result::unwrap).collect())
-}
-
-// R040, R041: one entry for each of the 66 rows, among ordinary ones.
-#[test]
-fn every_row_of_appendix_a_is_told() {
-    assert_eq!(listed::ROWS.len(), 66);
-    let person = person("9990000751");
-    for row in listed::ROWS.iter() {
-        let told = person
-            .facts
-            .iter()
-            .filter(|f| f.concept == row.concept)
-            .count();
-        assert_eq!(told, 1, "row {}", row.n);
-    }
-    let listed: HashSet<&str> = listed::ROWS
-        .iter()
-        .map(|row| row.concept.term.as_str())
-        .collect();
-    let is_listed = |fact: &&Fact| listed.contains(fact.concept.term.as_str());
-    assert!(person.facts.iter().filter(|f| !is_listed(f)).count() >= 25);
-    assert!(
-        person.facts.iter().all(|f| !f.private),
-        "found by code alone"
-    );
-    // Various kinds.
-    let kinds: HashSet<_> = person
-        .facts
-        .iter()
-        .filter(is_listed)
-        .map(|f| std::mem::discriminant(&f.kind))
-        .collect();
-    assert!(kinds.len() >= 8, "{}", kinds.len());
-    // Something ordinary stands inside a listed report, and something ordinary points to a listed problem.
-    let find = |key: u32| person.facts.iter().find(|f| f.key == key).unwrap();
-    assert!(
-        person
-            .facts
-            .iter()
-            .any(|f| !is_listed(&f) && f.within.is_some_and(|k| is_listed(&find(k))))
-    );
-    assert!(
-        person
-            .facts
-            .iter()
-            .any(|f| !is_listed(&f) && f.for_problems.iter().any(|&k| is_listed(&find(k))))
-    );
-    // R044: listed, but not private, at the practice that applies the list by choice.
-    let oadby = self::person("9990005567");
-    assert_eq!(oadby.facts.iter().filter(is_listed).count(), 7);
-    assert!(oadby.facts.iter().all(|f| !f.private));
-
-    let Some(rows) = shared("appendix-a.csv") else {
-        return;
-    };
-    assert_eq!(rows.len(), 66);
-    for (row, ours) in rows.iter().zip(listed::ROWS.iter()) {
-        let cell = |name: &str| Some(row[name].clone()).filter(|text| !text.is_empty());
-        assert_eq!(row["n"], ours.n.to_string());
-        assert_eq!(cell("read_v2"), ours.concept.read_v2, "row {}", ours.n);
-        assert_eq!(cell("ctv3"), ours.concept.ctv3, "row {}", ours.n);
-        let first =
-            cell("snomed_concept_ids").and_then(|ids| ids.split(';').next().map(str::to_owned));
-        assert_eq!(first, ours.concept.snomed, "row {}", ours.n);
-    }
-}
-
-// R040: the ordinary table holds nothing that the list names, children of its rows included.
-#[test]
-fn ordinary_codes_are_on_no_exclusion_list() {
-    let (Some(rows), Some(children)) = (
-        shared("appendix-a.csv"),
-        shared("appendix-a-descendants.csv"),
-    ) else {
-        return;
-    };
-    let mut listed: HashSet<String> = HashSet::new();
-    for row in &rows {
-        listed.extend([row["read_v2"].clone(), row["ctv3"].clone()]);
-        listed.extend(row["snomed_concept_ids"].split(';').map(str::to_owned));
-    }
-    for row in &children {
-        listed.extend([row["readv2"].clone(), row["ctv3"].clone()]);
-    }
-    listed.remove("");
-    for concept in codes::all() {
-        for code in [&concept.read_v2, &concept.ctv3, &concept.snomed]
-            .into_iter()
-            .flatten()
-        {
-            assert!(!listed.contains(code), "{}: {code}", concept.term);
-        }
-    }
-}
-
-// Every code of our tables stands in the shared ones, none is invented.
-#[test]
-fn codes_come_from_the_shared_tables() {
-    let (Some(topics), Some(seen), Some(map)) = (
-        shared("codes-by-topic.csv"),
-        shared("codes-seen.csv"),
-        shared("read-ctv3.csv"),
-    ) else {
-        return;
-    };
-    let cut = |code: &str| format!("{:.<5}", code.chars().take(5).collect::<String>());
-    let mut known: HashSet<(&str, String)> = HashSet::new();
-    for row in &topics {
-        let code = &row["code"];
-        known.insert(match row["system"].as_str() {
-            "snomed" => ("snomed", code.clone()),
-            "readv2" => ("read", cut(code)),
-            _ => ("ctv3", cut(code)),
-        });
-    }
-    for row in &seen {
-        known.insert(("snomed", row["snomed_concept_id"].clone()));
-        known.insert(("read", cut(&row["readv2"])));
-        known.insert(("ctv3", row["ctv3"].clone()));
-    }
-    for row in &map {
-        known.insert(("read", cut(&row["readv2"])));
-        known.insert(("ctv3", row["ctv3"].clone()));
-    }
-    for concept in codes::all() {
-        let codes = [
-            ("read", &concept.read_v2),
-            ("ctv3", &concept.ctv3),
-            ("snomed", &concept.snomed),
-            ("snomed", &concept.local),
-        ];
-        for (system, code) in codes {
-            if let Some(code) = code {
-                assert!(
-                    known.contains(&(system, code.clone())),
-                    "{}: {code}",
-                    concept.term
-                );
-            }
-        }
-    }
-}
-
 // R043: private entries of every kind, and a whole private contact.
 #[test]
 fn every_kind_is_told_privately() {
@@ -566,7 +408,7 @@ fn the_others_are_told_as_the_contract_says() {
     {
         let courses = |f: &&Fact| matches!(f.kind, Kind::Issue { .. });
         let n = person.facts.iter().filter(|f| !courses(f)).count();
-        assert!((15..=90).contains(&n), "{number}: {n}");
+        assert!((15..=100).contains(&n), "{number}: {n}");
     }
     let moderate = people
         .values()
