@@ -181,7 +181,7 @@ pub fn write(d: &mut Diary, day: jiff::civil::Date, row: &Row) {
                 _ => Kind::Finding,
             };
             let key = d.put(day, concept, kind);
-            if row.n % 3 == 0 {
+            if row.n.is_multiple_of(3) {
                 d.text(key, "Discussed in confidence.");
             }
         }

@@ -36,16 +36,16 @@ const PAST: [(&str, RangeInclusive<i16>, Option<char>, bool); 20] = [
 ];
 
 /// Operations: code, ages at which people have them, sex, percentage of those who reach the first of these ages.
-const OPERATIONS: [(&str, (i16, i16), Option<char>, u64); 9] = [
-    ("hip-replacement", (64, 88), None, 9),
-    ("knee-replacement", (64, 88), None, 9),
-    ("prostate-resection", (66, 86), Some('M'), 8),
-    ("hysterectomy", (45, 58), Some('F'), 8),
-    ("coronary-angioplasty", (58, 84), None, 4),
-    ("upper-gi-endoscopy", (30, 84), None, 12),
-    ("normal-delivery", (22, 38), Some('F'), 45),
-    ("coil-insertion", (24, 44), Some('F'), 8),
-    ("acupuncture", (30, 80), None, 4),
+const OPERATIONS: [(&str, [i16; 2], Option<char>, u64); 9] = [
+    ("hip-replacement", [64, 88], None, 9),
+    ("knee-replacement", [64, 88], None, 9),
+    ("prostate-resection", [66, 86], Some('M'), 8),
+    ("hysterectomy", [45, 58], Some('F'), 8),
+    ("coronary-angioplasty", [58, 84], None, 4),
+    ("upper-gi-endoscopy", [30, 84], None, 12),
+    ("normal-delivery", [22, 38], Some('F'), 45),
+    ("coil-insertion", [24, 44], Some('F'), 8),
+    ("acupuncture", [30, 80], None, 4),
 ];
 
 /// Referrals: code and specialty.
@@ -252,7 +252,7 @@ fn past(d: &mut Diary, sex: char) {
 }
 
 fn operations(d: &mut Diary, sex: char) {
-    for (code, (from, to), only, percent) in OPERATIONS {
+    for (code, [from, to], only, percent) in OPERATIONS {
         let had = d.random.chance(percent);
         if !had || d.age() < from + 2 || only.is_some_and(|only| only != sex) {
             continue;
