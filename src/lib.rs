@@ -10,6 +10,7 @@ pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod fhir;
 pub mod labelling;
 pub mod lookup;

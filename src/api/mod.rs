@@ -2,3 +2,7 @@
 //!
 //! Invariants: never calls `store` or `source` directly; never serialises anything but what was released and what is
 //! non-clinical by type.
+
+pub mod non_clinical;
+pub mod outcome;
+pub mod request;

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod ids;
 pub mod kind;
+pub mod refs;
 
 pub use fhir_codec::{Resource, model, to_json};
 pub use ids::{IdKey, PatientId};

@@ -1,0 +1,140 @@
+//! Errors of the FHIR API: an OperationOutcome with a code that a developer can look up, the right status, no detail of
+//! any patient (design.md 11).
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use super::non_clinical::NonClinical;
+
+/// A refusal or failure as the caller learns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// FHIR issue type, for example `not-found`.
+    pub issue: &'static str,
+    /// Our code, in the error catalogue.
+    pub code: &'static str,
+    /// In plain words.
+    pub text: String,
+    /// `Allow`, `Retry-After` or `WWW-Authenticate`, where the status asks for one.
+    pub header: Option<(header::HeaderName, HeaderValue)>,
+}
+
+impl ApiError {
+    /// Any error.
+    #[must_use]
+    pub fn new(
+        status: StatusCode,
+        issue: &'static str,
+        code: &'static str,
+        text: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            issue,
+            code,
+            text: text.into(),
+            header: None,
+        }
+    }
+
+    /// Unknown, withheld or another patient's: one answer for all three (R047, F-row "not in it => 404").
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "not-found",
+            "There is no such resource.",
+        )
+    }
+
+    /// The request cannot be understood.
+    #[must_use]
+    pub fn bad_request(code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid", code, text)
+    }
+
+    /// The token does not reach so far.
+    #[must_use]
+    pub fn forbidden(code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", code, text)
+    }
+
+    /// The scope of the token does not name this type or interaction (RFC 6750 section 3.1).
+    #[must_use]
+    pub fn insufficient_scope() -> Self {
+        let mut error = Self::forbidden(
+            "insufficient-scope",
+            "The token's scopes do not cover this request.",
+        );
+        error.header = Some((
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer error=\"insufficient_scope\""),
+        ));
+        error
+    }
+
+    /// No token, or a dead one (RFC 6750 section 3).
+    #[must_use]
+    pub fn unauthorized(token_was_sent: bool) -> Self {
+        let mut error = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "login",
+            "unauthorized",
+            "A valid access token is needed.",
+        );
+        let challenge = if token_was_sent {
+            "Bearer error=\"invalid_token\""
+        } else {
+            "Bearer"
+        };
+        error.header = Some((
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        ));
+        error
+    }
+
+    /// The API is read-only.
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let mut error = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "not-supported",
+            "read-only",
+            "This API is read-only: only reads and searches are served.",
+        );
+        error.header = Some((header::ALLOW, HeaderValue::from_static(allow)));
+        error
+    }
+
+    /// Source, trace, worklist or audit store did not do its part: try again (R125, design.md 3).
+    #[must_use]
+    pub fn unavailable(code: &'static str, text: &'static str) -> Self {
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "transient", code, text);
+        error.header = Some((header::RETRY_AFTER, HeaderValue::from_static("5")));
+        error
+    }
+
+    /// No row, no data (R125).
+    #[must_use]
+    pub fn audit_unavailable() -> Self {
+        Self::unavailable(
+            "audit-unavailable",
+            "The audit trail cannot be written, so nothing can be shown.",
+        )
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = NonClinical::outcome("error", self.issue, self.code, &self.text);
+        let mut response = (self.status, body).into_response();
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

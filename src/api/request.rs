@@ -1,0 +1,198 @@
+//! What every request passes: its id, where it came from, whether that network may call, and the headers that every
+//! answer carries.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use super::outcome::ApiError;
+use crate::audit::Origin;
+use crate::clock::new_id;
+use crate::config::Network;
+
+/// `X-Request-Id`: ours, never the caller's, so that it finds exactly one request in the trail.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Who may call at all (R109).
+#[derive(Debug, Clone)]
+pub struct NetworkRule {
+    /// Allowed networks.
+    pub allow: Arc<[Network]>,
+    /// Proxies whose `X-Forwarded-For` counts.
+    pub proxies: Arc<[Network]>,
+}
+
+impl NetworkRule {
+    /// The address that really asks: the peer, or the last hop that a listed proxy vouches for.
+    #[must_use]
+    pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let listed = |address: IpAddr| self.proxies.iter().any(|net| net.contains(address));
+        let mut caller = peer;
+        let hops = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let mut hops: Vec<&str> = hops
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .collect();
+        while listed(caller) {
+            match hops.pop().and_then(|hop| hop.parse().ok()) {
+                Some(hop) => caller = hop,
+                None => break,
+            }
+        }
+        caller
+    }
+
+    fn allows(&self, caller: IpAddr) -> bool {
+        self.allow.iter().any(|net| net.contains(caller))
+    }
+}
+
+/// The outermost layer: gives the request an id, refuses foreign networks before anything else is looked at, and sets
+/// the headers that clinical answers need (R190).
+pub async fn frame(State(rule): State<NetworkRule>, mut request: Request, next: Next) -> Response {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
+    let caller = peer.map(|peer| rule.caller(peer, request.headers()));
+    let origin = Origin {
+        request_id: new_id().to_string(),
+        address: caller,
+    };
+    let request_id =
+        HeaderValue::from_str(&origin.request_id).unwrap_or(HeaderValue::from_static("none"));
+    let mut response = if caller.is_some_and(|caller| rule.allows(caller)) {
+        request.extensions_mut().insert(origin);
+        next.run(request).await
+    } else {
+        tracing::warn!(request.id = %origin.request_id, "a request from a network that is not allowed was refused");
+        ApiError::forbidden("network-not-allowed", "This network may not call.").into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, request_id);
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
+    response
+}
+
+/// Does the caller accept what we write? JSON only for now (F9).
+///
+/// # Errors
+/// 406 for another format.
+pub fn negotiate(headers: &HeaderMap, format: Option<&str>) -> Result<(), ApiError> {
+    let json = |media: &str| {
+        let media = media.replace(' ', "+");
+        let mut parts = media.split(';');
+        let essence = parts
+            .next()
+            .unwrap_or_default()
+            .trim_matches('+')
+            .to_ascii_lowercase();
+        let version_fits = parts.all(|part| {
+            let part = part.trim_matches('+');
+            part.strip_prefix("fhirVersion=")
+                .is_none_or(|version| matches!(version.trim_matches('"'), "4.0" | "4.0.1"))
+        });
+        version_fits
+            && matches!(
+                essence.as_str(),
+                "json"
+                    | "application/json"
+                    | "application/fhir+json"
+                    | "text/json"
+                    | "application/*"
+                    | "*/*"
+            )
+    };
+    let accepted = match format {
+        Some(format) => json(format),
+        None => {
+            let mut accepts = headers
+                .get_all(header::ACCEPT)
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .peekable();
+            accepts.peek().is_none()
+                || accepts
+                    .flat_map(|value| value.split(','))
+                    .any(|media| json(media.trim()))
+        }
+    };
+    if accepted {
+        Ok(())
+    } else {
+        Err(ApiError::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "not-supported",
+            "format-not-served",
+            "Only FHIR JSON (application/fhir+json) is served.",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect()
+    }
+
+    // R109: a forwarded header counts only from a listed proxy
+    #[test]
+    fn forwarded_header_counts_only_from_listed_proxies() {
+        let net = |text: &str| Network::try_from(text.to_owned()).unwrap();
+        let rule = NetworkRule {
+            allow: crate::config::loopback().into(),
+            proxies: vec![net("192.0.2.0/24")].into(),
+        };
+        let forwarded = headers(&[(
+            HeaderName::from_static("x-forwarded-for"),
+            "127.0.0.1, 198.51.100.7",
+        )]);
+        let stranger: IpAddr = "203.0.113.9".parse().unwrap();
+        assert_eq!(rule.caller(stranger, &forwarded), stranger);
+        assert_eq!(
+            rule.caller("192.0.2.1".parse().unwrap(), &forwarded)
+                .to_string(),
+            "198.51.100.7"
+        );
+        assert!(!rule.allows(stranger));
+    }
+
+    #[test]
+    fn json_is_served_and_nothing_else() {
+        let accept = |value: &str| negotiate(&headers(&[(header::ACCEPT, value)]), None).is_ok();
+        assert!(negotiate(&HeaderMap::new(), None).is_ok());
+        assert!(accept("application/fhir+json; fhirVersion=4.0"));
+        assert!(accept("text/html, */*;q=0.1"));
+        assert!(!accept("application/fhir+xml"));
+        assert!(!accept("application/fhir+json; fhirVersion=3.0"));
+        assert!(negotiate(&HeaderMap::new(), Some("application/fhir json")).is_ok());
+        assert!(negotiate(&HeaderMap::new(), Some("xml")).is_err());
+    }
+}

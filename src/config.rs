@@ -1,0 +1,257 @@
+//! Configuration of `openmig serve`: one TOML file, every key documented here, unknown keys refused, secrets only as
+//! paths of files. The sandbox builds the same values in the program.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// FHIR base, which is also the OAuth issuer: absolute, no trailing slash, no query.
+    pub issuer: String,
+    /// Address to listen on. TLS is the proxy's in front.
+    pub listen: SocketAddr,
+    /// Folder of the SQLite file.
+    pub state_dir: PathBuf,
+    /// Folder of the register files.
+    pub register_dir: PathBuf,
+    /// Networks that may call, as `address/bits`. Loopback only until set (R109).
+    #[serde(default = "loopback")]
+    pub allow_networks: Vec<Network>,
+    /// Proxies whose `X-Forwarded-For` counts; nobody else's does.
+    #[serde(default)]
+    pub trusted_proxies: Vec<Network>,
+    /// The services that the gateway asks.
+    pub services: Services,
+    /// Secrets.
+    pub secrets: Secrets,
+    /// Times.
+    #[serde(default)]
+    pub timing: Timing,
+}
+
+/// Other systems.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Services {
+    /// Base URL of the trace service (PDS-FHIR-style).
+    pub trace: String,
+    /// Base URL of the viewers' worklists.
+    pub worklist: String,
+}
+
+/// Secrets, each in a file of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// 32 bytes: the key of patient and resource ids. Changing it changes every id.
+    pub id_key: PathBuf,
+    /// 32 bytes: seals NHS numbers in the store.
+    pub seal_key: PathBuf,
+    /// The server's signing key, a private JWK (RS256).
+    pub signing_key: PathBuf,
+}
+
+/// Times; see each for its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timing {
+    /// Seconds that a looked-up record is held in memory; 0 = not at all.
+    pub hold_seconds: u64,
+    /// Milliseconds after which a uniform refusal leaves, whichever rule stopped it.
+    pub refusal_floor_millis: u64,
+    /// Minutes that an occasion lasts; at most 480.
+    pub occasion_minutes: u32,
+    /// Seconds that a source, the trace service or a worklist has.
+    pub source_deadline_seconds: u64,
+    /// Token requests a minute from one address.
+    pub token_requests_per_minute: u32,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            hold_seconds: 30,
+            refusal_floor_millis: 1_000,
+            occasion_minutes: 30,
+            source_deadline_seconds: 8,
+            token_requests_per_minute: 60,
+        }
+    }
+}
+
+impl Timing {
+    /// Deadline of one question to a source.
+    #[must_use]
+    pub fn source_deadline(&self) -> Duration {
+        Duration::from_secs(self.source_deadline_seconds)
+    }
+}
+
+/// A range of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// Is the address in this range? An IPv4 address that came over IPv6 counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(addr)) => {
+                let shift = 32 - u32::from(self.bits);
+                u64::from(net.to_bits()) >> shift == u64::from(addr.to_bits()) >> shift
+            }
+            (IpAddr::V6(net), IpAddr::V6(addr)) => {
+                let shift = 128 - u32::from(self.bits);
+                shift == 128 || net.to_bits() >> shift == addr.to_bits() >> shift
+            }
+            _ => false,
+        }
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let wrong = || {
+            format!("`{text}` is not a network: write an address, a slash and the number of bits")
+        };
+        let (address, bits) = text.split_once('/').ok_or_else(wrong)?;
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let bits: u8 = bits.parse().map_err(|_| wrong())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        if bits > most {
+            Err(wrong())
+        } else {
+            Ok(Self { address, bits })
+        }
+    }
+}
+
+/// The networks that may call until the operator says otherwise.
+#[must_use]
+pub fn loopback() -> Vec<Network> {
+    vec![
+        Network {
+            address: IpAddr::from([127, 0, 0, 0]),
+            bits: 8,
+        },
+        Network {
+            address: IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+            bits: 128,
+        },
+    ]
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The TOML is wrong, with line and key.
+    #[error("{path}: {source}")]
+    Toml {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: Box<toml::de::Error>,
+    },
+    /// A value makes no sense.
+    #[error("{0}")]
+    Value(String),
+}
+
+impl Config {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// Unreadable, unknown keys, or values that make no sense.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = read(path)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Toml {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        let issuer = url::Url::parse(&config.issuer)
+            .map_err(|e| ConfigError::Value(format!("issuer is not a URL: {e}")))?;
+        if config.issuer.ends_with('/') || issuer.query().is_some() || issuer.fragment().is_some() {
+            return Err(ConfigError::Value(
+                "issuer must end without slash, query and fragment".to_owned(),
+            ));
+        }
+        if config.timing.occasion_minutes == 0 || config.timing.occasion_minutes > 480 {
+            return Err(ConfigError::Value(
+                "timing.occasion_minutes must be 1 to 480".to_owned(),
+            ));
+        }
+        Ok(config)
+    }
+}
+
+/// A secret of exactly 32 bytes from its file.
+///
+/// # Errors
+/// Unreadable, or another length.
+pub fn secret_32(path: &Path) -> Result<[u8; 32], ConfigError> {
+    read(path)?
+        .try_into()
+        .map_err(|_| ConfigError::Value(format!("{} must hold exactly 32 bytes", path.display())))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R109
+    #[test]
+    fn networks_hold_their_own_addresses_only() {
+        let net = Network::try_from("10.20.0.0/14".to_owned()).unwrap();
+        assert!(net.contains("10.23.255.255".parse().unwrap()));
+        assert!(net.contains("::ffff:10.20.0.1".parse().unwrap()));
+        assert!(!net.contains("10.24.0.0".parse().unwrap()));
+        assert!(
+            Network::try_from("0.0.0.0/0".to_owned())
+                .unwrap()
+                .contains("192.0.2.1".parse().unwrap())
+        );
+        assert!(
+            Network::try_from("::/0".to_owned())
+                .unwrap()
+                .contains("2001:db8::1".parse().unwrap())
+        );
+        assert!(Network::try_from("10.0.0.0/33".to_owned()).is_err());
+        assert!(
+            loopback()
+                .iter()
+                .any(|net| net.contains("127.0.0.1".parse().unwrap()))
+        );
+        assert!(
+            !loopback()
+                .iter()
+                .any(|net| net.contains("10.0.0.1".parse().unwrap()))
+        );
+    }
+}
