@@ -106,7 +106,12 @@ fn linked(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact) {
 
 /// The statement's code in the scheme asked for; in the other one where that has none; at times in both.
 fn codes(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact, concept: &Concept) {
-    let ctv3 = concept.ctv3.as_deref().or(concept.local.as_deref());
+    // SystmOne's own codes begin with Y; another supplier's local id means nothing here.
+    let local = concept
+        .local
+        .as_deref()
+        .filter(|code| code.starts_with('Y'));
+    let ctv3 = concept.ctv3.as_deref().or(local);
     let ctv3 = ctv3.map(|code| ("CTV3", code));
     let snomed = concept.snomed.as_deref().map(|code| ("Snomed", code));
     let (asked, other) = match writer.scheme.codes {
