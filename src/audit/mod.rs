@@ -2,6 +2,12 @@
 //!
 //! Invariants: never runs after the answer; cannot be switched off; holds no clinical content, only ids.
 
+pub mod fhir;
+pub mod merkle;
+pub mod reader;
+pub mod row;
+pub mod verify;
+
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -12,7 +18,7 @@ use crate::source::BoxFuture;
 use crate::tabs::catalogue::TabSet;
 
 /// Where a request came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The request's id, which the caller sees in `X-Request-Id`.
     pub request_id: String,
@@ -61,6 +67,34 @@ pub struct AuditEntry {
     pub exclusions: Option<String>,
     /// Hash of the token (its last bytes never, R120: `oauth jti`).
     pub token: Option<String>,
+}
+
+impl AuditEntry {
+    /// A row with nothing known but when, what and from where.
+    #[must_use]
+    pub fn new(at: Timestamp, what: What, origin: Origin) -> Self {
+        Self {
+            at,
+            what,
+            failure: None,
+            origin,
+            client: None,
+            clinician: None,
+            role: None,
+            assurance: None,
+            viewer: None,
+            practice: None,
+            patient: None,
+            occasion: None,
+            purpose: Vec::new(),
+            basis: None,
+            tabs: TabSet::NONE,
+            decision: None,
+            policy: None,
+            exclusions: None,
+            token: None,
+        }
+    }
 }
 
 /// What happened.
@@ -139,6 +173,9 @@ pub enum AuditError {
     /// The store refused or failed.
     #[error("the audit trail cannot be written: {0}")]
     Store(String),
+    /// Something was given as an id that is none, and might be clinical content (R128).
+    #[error("the audit trail takes ids only")]
+    NoId,
     /// The writer has stopped.
     #[error("the audit writer has stopped")]
     Stopped,

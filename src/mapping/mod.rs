@@ -3,6 +3,10 @@
 //! Pure functions over [`crate::record`]. Invariants: reads no clock, network or configuration; never decides what is
 //! sensitive; drops no field silently. Which code, status or unit becomes what stands in `mappings/`, not here.
 
+pub mod tables;
+
+pub use tables::{TableError, Tables};
+
 use crate::fhir::{Kind, PatientId, Resource};
 use crate::record::{Loss, OdsCode, Restriction, SourceFamily, Standing};
 use crate::tabs::catalogue::Section;

@@ -1,6 +1,20 @@
 //! Occasions: one point-of-care contact of one clinician with one patient, opened by explicit consent or an emergency
 //! override (S2 6.2.1, 6.5), short, withdrawable, and the frame of everything that is read.
 
+mod asked;
+pub mod consent_fhir;
+mod facts;
+mod open;
+mod read;
+mod seal;
+#[cfg(test)]
+mod tests;
+mod trail;
+
+pub use open::{OccasionParts, Occasions, Windows};
+pub use read::{ReadOccasion, ReadRefusal};
+pub use seal::{SealError, SealKey};
+
 use jiff::Timestamp;
 
 use crate::fhir::PatientId;
@@ -56,6 +70,9 @@ pub enum AskedBasis {
         text: String,
     },
 }
+
+/// What `treatment` has to be: the viewer's own worklist says who is registered for treatment (R104).
+pub const WORKLIST: &str = "worklist";
 
 /// The consent conversation (R072 to R076): `None` or `false` where an item is missing, which refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -2,7 +2,17 @@
 //!
 //! Invariant: nothing widens access at run time; a hold only takes away.
 
-use std::collections::BTreeMap;
+mod holds;
+mod load;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+pub use holds::{Holds, RegisterHandle};
+pub use load::{AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, USERS};
+pub use load::{RegisterError, RegisterErrors, RegisterFiles};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
@@ -20,12 +30,43 @@ pub struct Register {
     pub clients: BTreeMap<String, Client>,
     /// Every protocol, by its id.
     pub protocols: BTreeMap<String, Protocol>,
+    /// What the agreement in force says.
+    pub agreement: Agreement,
     /// SHA-256 of all files, hex: in every decision and audit row.
     pub hash: String,
 }
 
+/// The agreement and the words that the other files may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Agreement {
+    /// Its name.
+    pub name: String,
+    /// Versions whose signature counts.
+    pub versions: Vec<String>,
+    /// Version of the terms of use in force; an earlier acceptance does not count (R102, R103).
+    pub terms: String,
+    /// URI of the policy that occasions point to (`Consent.policy.uri`).
+    pub policy: String,
+    /// The group that governs the programme (S2 4.7).
+    pub group: String,
+    /// When the agreement is to be reviewed (R168).
+    pub review_due: Option<Date>,
+    /// Every role that a user may have.
+    pub roles: BTreeMap<String, Role>,
+}
+
+/// A role of the register.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// In words.
+    pub title: String,
+    /// A qualified clinician in the sense of S2 6.2.2 can have it; an organisation still has to name it.
+    pub clinical: bool,
+}
+
 /// What an organisation is to the agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OrganisationKind {
     /// A practice: data controller of the records it holds.
@@ -57,11 +98,12 @@ pub struct Organisation {
     pub enabled: bool,
     /// A SystmOne practice applies the exclusion list too (R044).
     pub applies_exclusion_list: bool,
+    /// Roles that count as qualified clinicians here (R100; requirements.md, open point 3).
+    pub qualified_roles: BTreeSet<String>,
 }
 
 /// A signature under the agreement (R150).
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     /// Version of the agreement.
     pub agreement: String,
@@ -80,6 +122,16 @@ pub struct PracticeSource {
     pub family: SourceFamily,
     /// `http(s)://…` or `tcp://host:port`.
     pub endpoint: String,
+}
+
+impl Organisation {
+    /// It signed a version of the agreement that counts, on or before `today` (R150).
+    #[must_use]
+    pub fn has_signed(&self, agreement: &Agreement, today: Date) -> bool {
+        self.signature.as_ref().is_some_and(|signature| {
+            signature.date <= today && agreement.versions.contains(&signature.agreement)
+        })
+    }
 }
 
 /// A person who may sign in or be named.

@@ -26,6 +26,8 @@ pub struct Person {
     pub practice: &'static str,
     /// Kind of registration there.
     pub registration: Registration,
+    /// Registered there since.
+    pub registered: Date,
     /// What the source says of sharing.
     pub sharing: Sharing,
     /// What the trace service says.
@@ -167,6 +169,8 @@ pub struct Fact {
     pub private: bool,
     /// It is (also) a problem.
     pub problem: Option<Problem>,
+    /// This episode of it is over, though it is no problem (EMIS episodicity `END`).
+    pub ended: bool,
     /// Keys of the problems that it is linked to.
     pub for_problems: Vec<u32>,
     /// Key of the fact that contains it (report, battery).

@@ -1,4 +1,14 @@
 //! Hardened XML reading: no DTD, no external entities, depth, size and attribute caps, positions in errors.
+//!
+//! [`Pull`] streams from start tag to start tag over bytes that are already bounded; [`Element`] is the small tree of one
+//! item (an event, an encounter), read under its own caps, so that a message of 64 MB never becomes one tree.
+//! Names are local names: prefixes and namespace declarations are ignored, as every supplier spells them differently.
+
+use std::cell::Cell;
+
+use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 
 /// Why bytes are not acceptable XML, with the position in bytes from the start.
 #[derive(Debug, thiserror::Error)]
@@ -8,4 +18,741 @@ pub struct XmlError {
     pub what: String,
     /// Where.
     pub position: u64,
+}
+
+/// The caps of one message.
+#[derive(Debug, Clone, Copy)]
+pub struct Caps {
+    /// Elements inside one another.
+    pub depth: usize,
+    /// Attributes of one element.
+    pub attributes: usize,
+    /// Bytes of all attributes of one element, and of one name.
+    pub attribute_bytes: usize,
+    /// Bytes of text directly in one element.
+    pub text_bytes: usize,
+    /// Elements of one [`Element`] tree.
+    pub item_nodes: usize,
+    /// Bytes of text and attributes of one [`Element`] tree.
+    pub item_bytes: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            depth: 64,
+            attributes: 64,
+            attribute_bytes: 64 * 1024,
+            text_bytes: 1024 * 1024,
+            item_nodes: 50_000,
+            item_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// A start tag.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Local name.
+    pub name: String,
+    /// Attributes but namespace declarations and `xsi:` ones, by local name.
+    pub attributes: Vec<Attribute>,
+    /// Its depth; the root has depth 1.
+    pub depth: usize,
+    /// Where the tag begins, in bytes.
+    pub position: u64,
+}
+
+impl Start {
+    /// An attribute's value, trimmed; an empty one is absent.
+    #[must_use]
+    pub fn attr(&self, name: &str) -> Option<&str> {
+        find_attribute(&self.attributes, name)
+    }
+}
+
+/// One attribute.
+#[derive(Debug, Clone)]
+pub struct Attribute {
+    /// Local name.
+    pub name: String,
+    /// Value, entities resolved.
+    pub value: String,
+    read: Cell<bool>,
+}
+
+/// Streams the start tags of one message.
+///
+/// ```
+/// # use openmig::source::xml::Pull;
+/// let mut pull = Pull::new(b"<list><item n='1'>a</item><other/><item>b</item></list>")?;
+/// let mut items = Vec::new();
+/// if let Some(list) = pull.child_of(0)? {
+///     while let Some(start) = pull.child_of(list.depth)? {
+///         if start.name == "item" {
+///             items.push(pull.element(start)?); // what is not read is skipped
+///         }
+///     }
+/// }
+/// pull.finish()?;
+/// assert_eq!(items.len(), 2);
+/// # Ok::<(), openmig::source::xml::XmlError>(())
+/// ```
+pub struct Pull<'a> {
+    reader: Reader<&'a [u8]>,
+    caps: Caps,
+    /// Elements open now.
+    depth: usize,
+    /// Bytes of a byte order mark that the reader does not see.
+    offset: u64,
+    root_seen: bool,
+    anything_seen: bool,
+}
+
+/// One step through the message.
+enum Step {
+    Open(Start),
+    /// The element of this depth has closed.
+    Close(usize),
+    Text(String),
+    End,
+}
+
+impl<'a> Pull<'a> {
+    /// Takes the bytes of one message, with the default caps.
+    ///
+    /// # Errors
+    /// Not UTF-8, or with control characters that XML forbids.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, XmlError> {
+        Self::with_caps(bytes, Caps::default())
+    }
+
+    /// Takes the bytes of one message.
+    ///
+    /// # Errors
+    /// As [`Pull::new`].
+    pub fn with_caps(bytes: &'a [u8], caps: Caps) -> Result<Self, XmlError> {
+        let text = std::str::from_utf8(bytes).map_err(|e| XmlError {
+            what: "not UTF-8".to_owned(),
+            position: e.valid_up_to() as u64,
+        })?;
+        if let Some((at, _)) = text.char_indices().find(|(_, c)| forbidden(*c)) {
+            return Err(XmlError {
+                what: "a control character".to_owned(),
+                position: at as u64,
+            });
+        }
+        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut reader = Reader::from_str(body);
+        let config = reader.config_mut();
+        config.expand_empty_elements = true;
+        config.check_end_names = true;
+        config.allow_dangling_amp = false;
+        config.allow_unmatched_ends = false;
+        Ok(Self {
+            reader,
+            caps,
+            depth: 0,
+            offset: (text.len() - body.len()) as u64,
+            root_seen: false,
+            anything_seen: false,
+        })
+    }
+
+    /// How many elements are open: the depth of the start tag read last, less what has closed since.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The next start tag in document order, at whatever depth; `None` at the end of the message.
+    ///
+    /// # Errors
+    /// Not well-formed, or over a cap.
+    pub fn next_start(&mut self) -> Result<Option<Start>, XmlError> {
+        loop {
+            match self.step(false)? {
+                Step::Open(start) => return Ok(Some(start)),
+                Step::End => return Ok(None),
+                Step::Close(_) | Step::Text(_) => {}
+            }
+        }
+    }
+
+    /// The next child element of the open element of this depth (0: the root itself), passing over whatever of the last
+    /// child was not read. `None` when the parent has closed.
+    ///
+    /// # Errors
+    /// Not well-formed, or over a cap.
+    pub fn child_of(&mut self, depth: usize) -> Result<Option<Start>, XmlError> {
+        if self.depth < depth {
+            return Ok(None);
+        }
+        loop {
+            match self.step(false)? {
+                Step::Open(start) if start.depth == depth + 1 => return Ok(Some(start)),
+                Step::Close(closed) if closed <= depth => return Ok(None),
+                Step::End => return Ok(None),
+                Step::Open(_) | Step::Close(_) | Step::Text(_) => {}
+            }
+        }
+    }
+
+    /// Reads the element whose start tag was just given, whole.
+    ///
+    /// # Errors
+    /// Not well-formed, or over a cap.
+    pub fn element(&mut self, start: Start) -> Result<Element, XmlError> {
+        self.element_without(start, &[])
+    }
+
+    /// Reads the element whose start tag was just given, but passes over the content of descendants with one of these
+    /// names: they are there, marked [`Element::passed_over`], and their size does not count.
+    ///
+    /// # Errors
+    /// Not well-formed, or over a cap.
+    pub fn element_without(&mut self, start: Start, names: &[&str]) -> Result<Element, XmlError> {
+        let mut nodes = 1_usize;
+        let mut bytes = start.size();
+        let top = start.depth;
+        let mut open = vec![Element::from(start)];
+        if self.depth != top {
+            return Err(self.error("an element that has closed already"));
+        }
+        loop {
+            let passing = open.last().is_some_and(|e| e.passed_over);
+            match self.step(!passing)? {
+                Step::Open(start) if passing => {
+                    let depth = start.depth;
+                    self.leave(depth)?;
+                }
+                Step::Open(start) => {
+                    nodes += 1;
+                    bytes = bytes.saturating_add(start.size());
+                    let mut element = Element::from(start);
+                    element.passed_over = names.contains(&element.name.as_str());
+                    open.push(element);
+                }
+                Step::Text(text) => {
+                    bytes = bytes.saturating_add(text.len());
+                    if let Some(element) = open.last_mut() {
+                        if element.text.len() + text.len() > self.caps.text_bytes {
+                            return Err(self.error("a text over the size cap"));
+                        }
+                        element.text.push_str(&text);
+                    }
+                }
+                Step::Close(_) => {
+                    let Some(mut done) = open.pop() else {
+                        return Err(self.error("an end tag too many"));
+                    };
+                    if done.text.trim().is_empty() {
+                        done.text = String::new();
+                    }
+                    match open.last_mut() {
+                        Some(parent) => parent.children.push(done),
+                        None => return Ok(done),
+                    }
+                }
+                Step::End => return Err(self.error("the end inside an element")),
+            }
+            if nodes > self.caps.item_nodes {
+                return Err(self.error("an item with too many elements"));
+            }
+            if bytes > self.caps.item_bytes {
+                return Err(self.error("an item over the size cap"));
+            }
+        }
+    }
+
+    /// Reads on to the end of the message: what follows must be well-formed too.
+    ///
+    /// # Errors
+    /// It is not, or the message is cut short.
+    pub fn finish(&mut self) -> Result<(), XmlError> {
+        while !matches!(self.step(false)?, Step::End) {}
+        Ok(())
+    }
+
+    /// Passes over the rest of the open element of this depth.
+    fn leave(&mut self, depth: usize) -> Result<(), XmlError> {
+        loop {
+            match self.step(false)? {
+                Step::Close(closed) if closed <= depth => return Ok(()),
+                Step::End => return Ok(()),
+                Step::Open(_) | Step::Close(_) | Step::Text(_) => {}
+            }
+        }
+    }
+
+    /// One step; texts are only made where `wanted`, but are checked always.
+    fn step(&mut self, wanted: bool) -> Result<Step, XmlError> {
+        loop {
+            let position = self.reader.buffer_position();
+            let event = match self.reader.read_event() {
+                Ok(event) => event,
+                Err(e) => {
+                    return Err(self.error_at(reading_error(&e), self.reader.error_position()));
+                }
+            };
+            let first = !std::mem::replace(&mut self.anything_seen, true);
+            match event {
+                Event::Start(tag) | Event::Empty(tag) => return self.open(&tag, position),
+                Event::End(_) => {
+                    let closed = self.depth;
+                    self.depth = self.depth.saturating_sub(1);
+                    return Ok(Step::Close(closed));
+                }
+                Event::Text(text) => {
+                    if self.depth == 0 {
+                        if !text.trim().is_empty() {
+                            return Err(self.error_at("text outside the root element", position));
+                        }
+                    } else if wanted {
+                        return Ok(Step::Text(text.xml10_content().into_owned()));
+                    }
+                }
+                Event::CData(data) => {
+                    if self.depth == 0 {
+                        return Err(self.error_at("text outside the root element", position));
+                    }
+                    if wanted {
+                        return Ok(Step::Text(data.xml10_content().into_owned()));
+                    }
+                }
+                Event::GeneralRef(reference) => {
+                    if self.depth == 0 {
+                        return Err(self.error_at("text outside the root element", position));
+                    }
+                    let text = self.resolve(&reference, position)?;
+                    if wanted {
+                        return Ok(Step::Text(text));
+                    }
+                }
+                Event::Decl(declaration) => self.declaration(&declaration, first, position)?,
+                Event::DocType(_) => {
+                    return Err(self.error_at("a document type declaration", position));
+                }
+                Event::Comment(_) | Event::PI(_) => {}
+                Event::Eof => {
+                    if self.depth > 0 {
+                        return Err(self.error_at("the end inside an element", position));
+                    }
+                    if !self.root_seen {
+                        return Err(self.error_at("no root element", position));
+                    }
+                    return Ok(Step::End);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, tag: &BytesStart<'_>, position: u64) -> Result<Step, XmlError> {
+        if self.depth == 0 && std::mem::replace(&mut self.root_seen, true) {
+            return Err(self.error_at("a second root element", position));
+        }
+        if self.depth >= self.caps.depth {
+            return Err(self.error_at("elements nested too deeply", position));
+        }
+        let name = self.local(tag.name().as_ref(), position)?;
+        let raw = tag.attributes_raw();
+        if raw.len() > self.caps.attribute_bytes || name.len() > self.caps.attribute_bytes {
+            return Err(self.error_at("attributes over the size cap", position));
+        }
+        let mut attributes = Vec::new();
+        for (count, attribute) in tag.attributes().enumerate() {
+            if count >= self.caps.attributes {
+                return Err(self.error_at("too many attributes", position));
+            }
+            let attribute =
+                attribute.map_err(|_| self.error_at("an attribute badly written", position))?;
+            let full: &str = attribute.key.as_ref();
+            let value = attribute
+                .normalized_value(quick_xml::XmlVersion::Explicit1_0)
+                .map_err(|_| self.error_at("an entity that is not known", position))?;
+            if value.contains(forbidden) {
+                return Err(self.error_at("a control character", position));
+            }
+            if full == "xmlns" || full.starts_with("xmlns:") || full.starts_with("xsi:") {
+                continue;
+            }
+            attributes.push(Attribute {
+                name: self.local(full, position)?,
+                value: value.into_owned(),
+                read: Cell::new(false),
+            });
+        }
+        self.depth += 1;
+        Ok(Step::Open(Start {
+            name,
+            attributes,
+            depth: self.depth,
+            position: position + self.offset,
+        }))
+    }
+
+    /// The part of a name behind its prefix.
+    fn local(&self, name: &str, position: u64) -> Result<String, XmlError> {
+        let plain = |c: char| c.is_alphanumeric() || "_-.:·".contains(c);
+        let local = name.rsplit_once(':').map_or(name, |(_, local)| local);
+        if local.is_empty() || !name.chars().all(plain) {
+            return Err(self.error_at("a name that is none", position));
+        }
+        Ok(local.to_owned())
+    }
+
+    /// One of the five entities, or a character by its number; nothing else exists without a DTD.
+    fn resolve(&self, reference: &BytesRef<'_>, position: u64) -> Result<String, XmlError> {
+        let unknown = || self.error_at("an entity that is not known", position);
+        if let Some(c) = reference.resolve_char_ref().map_err(|_| unknown())? {
+            if forbidden(c) {
+                return Err(self.error_at("a control character", position));
+            }
+            return Ok(c.to_string());
+        }
+        resolve_predefined_entity(reference)
+            .map(str::to_owned)
+            .ok_or_else(unknown)
+    }
+
+    fn declaration(
+        &self,
+        declaration: &BytesDecl<'_>,
+        first: bool,
+        position: u64,
+    ) -> Result<(), XmlError> {
+        if !first {
+            return Err(self.error_at("an XML declaration that is not at the start", position));
+        }
+        match declaration.version() {
+            Ok(version) if version == "1.0" => {}
+            _ => return Err(self.error_at("an XML version other than 1.0", position)),
+        }
+        match declaration.encoding() {
+            None => Ok(()),
+            Some(Ok(name)) if name.eq_ignore_ascii_case("utf-8") => Ok(()),
+            Some(_) => Err(self.error_at("an encoding other than UTF-8", position)),
+        }
+    }
+
+    fn error(&self, what: &str) -> XmlError {
+        self.error_at(what, self.reader.buffer_position())
+    }
+
+    fn error_at(&self, what: &str, position: u64) -> XmlError {
+        XmlError {
+            what: what.to_owned(),
+            position: position + self.offset,
+        }
+    }
+}
+
+/// Characters that XML 1.0 does not allow (production 2).
+fn forbidden(c: char) -> bool {
+    matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// The library's errors quote names from the message; ours don't.
+fn reading_error(error: &quick_xml::Error) -> &'static str {
+    match error {
+        quick_xml::Error::Syntax(_) => "markup that does not end",
+        quick_xml::Error::IllFormed(_) => "tags that do not match",
+        quick_xml::Error::InvalidAttr(_) => "an attribute badly written",
+        quick_xml::Error::Encoding(_) => "not UTF-8",
+        quick_xml::Error::Escape(_) => "an entity that is not known",
+        _ => "not well-formed",
+    }
+}
+
+impl Start {
+    fn size(&self) -> usize {
+        self.attributes
+            .iter()
+            .map(|a| a.name.len() + a.value.len())
+            .sum()
+    }
+}
+
+fn find_attribute<'e>(attributes: &'e [Attribute], name: &str) -> Option<&'e str> {
+    let found = attributes.iter().find(|a| a.name == name)?;
+    found.read.set(true);
+    Some(found.value.trim()).filter(|v| !v.is_empty())
+}
+
+/// One element with all that is in it.
+///
+/// It remembers what was asked for: [`Element::unread`] names the rest, so that an adapter can count what it left behind.
+/// Helpers that hand out a child mark it as read; the child's own children are marked when they are asked for.
+#[derive(Debug, Clone)]
+pub struct Element {
+    /// Local name.
+    pub name: String,
+    /// Attributes but namespace declarations and `xsi:` ones.
+    pub attributes: Vec<Attribute>,
+    /// The text directly in it, entities resolved; empty where it is only blanks.
+    pub text: String,
+    /// Child elements in order.
+    pub children: Vec<Element>,
+    /// Where its start tag begins, in bytes of the message.
+    pub position: u64,
+    /// Its content was not kept (see [`Pull::element_without`]).
+    pub passed_over: bool,
+    read: Cell<bool>,
+}
+
+impl From<Start> for Element {
+    fn from(start: Start) -> Self {
+        Self {
+            name: start.name,
+            attributes: start.attributes,
+            text: String::new(),
+            children: Vec::new(),
+            position: start.position,
+            passed_over: false,
+            read: Cell::new(false),
+        }
+    }
+}
+
+impl Element {
+    /// The first child of this name.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<&Element> {
+        let found = self.children.iter().find(|c| c.name == name)?;
+        found.read.set(true);
+        Some(found)
+    }
+
+    /// The children of this name, in order.
+    pub fn children<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Element> {
+        self.children
+            .iter()
+            .filter(move |c| c.name == name)
+            .inspect(|c| c.read.set(true))
+    }
+
+    /// Every child, in order, all marked as read.
+    pub fn all(&self) -> impl Iterator<Item = &Element> {
+        self.children.iter().inspect(|c| c.read.set(true))
+    }
+
+    /// A descendant, step by step by first children: `at(&["value", "numeric"])`.
+    #[must_use]
+    pub fn at(&self, path: &[&str]) -> Option<&Element> {
+        path.iter().try_fold(self, |here, name| here.child(name))
+    }
+
+    /// Its own text, trimmed; `None` where there is none.
+    #[must_use]
+    pub fn own_text(&self) -> Option<&str> {
+        Some(self.text.trim()).filter(|t| !t.is_empty())
+    }
+
+    /// The text of the first child of this name, trimmed; an empty element is absent.
+    #[must_use]
+    pub fn text_of(&self, name: &str) -> Option<&str> {
+        self.child(name)?.own_text()
+    }
+
+    /// An attribute's value, trimmed; an empty one is absent.
+    #[must_use]
+    pub fn attr(&self, name: &str) -> Option<&str> {
+        find_attribute(&self.attributes, name)
+    }
+
+    /// It says nothing: no text, no attribute, no child that says anything.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        !self.passed_over
+            && self.own_text().is_none()
+            && self.attributes.iter().all(|a| a.value.trim().is_empty())
+            && self.children.iter().all(Self::is_blank)
+    }
+
+    /// Marks it and all that is in it as read: dealt with, or counted as lost as a whole.
+    pub fn settle(&self) {
+        self.read.set(true);
+        for attribute in &self.attributes {
+            attribute.read.set(true);
+        }
+        for child in &self.children {
+            child.settle();
+        }
+    }
+
+    /// Tells of every element and attribute below this one that nobody asked for and that says something: `tell` gets the
+    /// path from here (`a/b` or `a/@b`). An unread element is told once, not with its own children.
+    pub fn unread(&self, tell: &mut dyn FnMut(&str)) {
+        self.walk("", tell);
+    }
+
+    fn walk(&self, path: &str, tell: &mut dyn FnMut(&str)) {
+        for attribute in &self.attributes {
+            if !attribute.read.get() && !attribute.value.trim().is_empty() {
+                tell(&format!("{path}@{}", attribute.name));
+            }
+        }
+        for child in &self.children {
+            if child.read.get() {
+                child.walk(&format!("{path}{}/", child.name), tell);
+            } else if !child.is_blank() {
+                tell(&format!("{path}{}", child.name));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(xml: &str) -> Result<Element, XmlError> {
+        let mut pull = Pull::new(xml.as_bytes())?;
+        let root = pull.child_of(0)?.unwrap();
+        let element = pull.element(root)?;
+        pull.finish()?;
+        Ok(element)
+    }
+
+    fn refused(xml: &[u8]) -> XmlError {
+        let read = || {
+            let mut pull = Pull::new(xml)?;
+            while pull.next_start()?.is_some() {}
+            Ok(())
+        };
+        read().expect_err("must be refused")
+    }
+
+    #[test]
+    fn reads_names_attributes_text_and_entities() {
+        let e = tree(
+            "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><!-- c --><a:r xmlns:a='u' x='1 &amp; 2' a:y=' '>\
+             <b>  one &lt;two&gt; &#x41;<![CDATA[<&]]></b><b/><c><d>deep</d></c></a:r>",
+        )
+        .unwrap();
+        assert_eq!(e.name, "r");
+        assert_eq!(e.attr("x"), Some("1 & 2"));
+        assert_eq!(e.attr("y"), None);
+        assert_eq!(e.text_of("b"), Some("one <two> A<&"));
+        assert_eq!(e.children("b").count(), 2);
+        assert_eq!(e.at(&["c", "d"]).and_then(Element::own_text), Some("deep"));
+        assert_eq!(e.text_of("none"), None);
+    }
+
+    #[test]
+    fn streams_children_and_passes_over_what_is_not_read() {
+        let mut pull =
+            Pull::new(b"<r><x><y><z/></y></x><i>1</i><l><i>2</i><i>3</i></l><i>4</i></r>").unwrap();
+        let root = pull.child_of(0).unwrap().unwrap();
+        let mut seen = Vec::new();
+        while let Some(start) = pull.child_of(root.depth).unwrap() {
+            if start.name == "l" {
+                while let Some(item) = pull.child_of(start.depth).unwrap() {
+                    seen.push(pull.element(item).unwrap().text);
+                }
+            } else if start.name == "i" {
+                seen.push(pull.element(start).unwrap().text);
+            }
+        }
+        assert_eq!(seen, ["1", "2", "3", "4"]);
+        assert!(pull.child_of(root.depth).unwrap().is_none());
+        pull.finish().unwrap();
+    }
+
+    #[test]
+    fn tells_what_nobody_asked_for() {
+        let e = tree("<r a='1' b='2'><c>x</c><d><e>y</e><f>z</f></d><g/><h><i/></h></r>").unwrap();
+        let _ = (e.attr("a"), e.at(&["d", "e"]));
+        let mut left = Vec::new();
+        e.unread(&mut |path| left.push(path.to_owned()));
+        assert_eq!(left, ["@b", "c", "d/f"]);
+    }
+
+    #[test]
+    fn passes_over_bulky_content_without_counting_it() {
+        let big = "x".repeat(3000);
+        let xml = format!("<r><data><binary>{big}</binary>{big}</data><name>n</name></r>");
+        let caps = Caps {
+            text_bytes: 100,
+            item_bytes: 200,
+            ..Caps::default()
+        };
+        let mut pull = Pull::with_caps(xml.as_bytes(), caps).unwrap();
+        let root = pull.child_of(0).unwrap().unwrap();
+        let e = pull.element_without(root, &["data"]).unwrap();
+        assert!(e.child("data").unwrap().passed_over);
+        assert_eq!(e.text_of("name"), Some("n"));
+        let mut pull = Pull::with_caps(xml.as_bytes(), caps).unwrap();
+        let root = pull.child_of(0).unwrap().unwrap();
+        assert!(pull.element(root).is_err());
+    }
+
+    // design.md 11: every refusal has its reason and position, and quotes nothing.
+    #[test]
+    fn refuses_what_it_must() {
+        let deep = "<a>".repeat(100) + &"</a>".repeat(100);
+        let many: String = (0..100).map(|n| format!(" a{n}='1'")).collect();
+        let many = format!("<a{many}/>");
+        let huge = format!("<a b='{}'/>", "x".repeat(100_000));
+        let cases: &[(&[u8], &str, u64)] = &[
+            (b"<!DOCTYPE a><a/>", "document type", 0),
+            (
+                b"<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><a>&e;</a>",
+                "document type",
+                0,
+            ),
+            (b"<a>&e;</a>", "entity", 3),
+            (b"<a b='&e;'/>", "entity", 0),
+            (b"<a>&#1;</a>", "control", 3),
+            (b"<a b='&#x8;'/>", "control", 0),
+            (b"<a>\x01</a>", "control", 3),
+            (b"<a>\x00</a>", "control", 3),
+            (b"<a>\xff</a>", "UTF-8", 3),
+            (
+                b"<?xml version='1.0' encoding='ISO-8859-1'?><a/>",
+                "encoding",
+                0,
+            ),
+            (b"<?xml version='1.1'?><a/>", "version", 0),
+            (b"\xff\xfe<\x00a\x00", "UTF-8", 0),
+            (b"<a><b></a>", "match", 6),
+            (b"<a>", "end inside", 3),
+            (b"<a", "does not end", 0),
+            (b"<a/><b/>", "second root", 4),
+            (b"<a/>x", "outside", 4),
+            (b"", "no root", 0),
+            (b"<a b='1' b='2'/>", "attribute", 0),
+            (b"<a b=1/>", "attribute", 0),
+            (b"<>x</>", "name", 0),
+            (b" <?xml version='1.0'?><a/>", "declaration", 1),
+            (deep.as_bytes(), "deeply", 192),
+            (many.as_bytes(), "too many", 0),
+            (huge.as_bytes(), "size cap", 0),
+        ];
+        for (xml, what, position) in cases {
+            let error = refused(xml);
+            assert!(error.what.contains(what), "{error} for {what}");
+            assert_eq!(error.position, *position, "{error}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            if let Ok(mut pull) = Pull::new(&bytes) {
+                while let Ok(Some(start)) = pull.next_start() {
+                    let _ = pull.element(start);
+                }
+            }
+        }
+
+        #[test]
+        fn never_panics_on_markup(text in "[<>/a&;='\"!?x\\-\\[\\] ]{0,80}") {
+            if let Ok(mut pull) = Pull::new(text.as_bytes()) {
+                while let Ok(Some(start)) = pull.next_start() {
+                    let _ = pull.element(start);
+                }
+            }
+        }
+    }
 }

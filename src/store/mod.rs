@@ -3,6 +3,10 @@
 //! Traits here, engines in sub-folders. Invariants: SQL never leaks upward; no clinical content is ever stored.
 //! Whatever two replicas share is decided by one atomic statement here, never by reading and then writing.
 
+#[cfg(test)]
+pub(crate) mod contract;
+pub mod sqlite;
+
 use jiff::Timestamp;
 
 use crate::fhir::PatientId;
@@ -10,7 +14,7 @@ use crate::record::OdsCode;
 use crate::source::BoxFuture;
 
 /// The store failed. Nothing that depends on it may go on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("the store failed: {0}")]
 pub struct StoreError(pub String);
 
@@ -143,6 +147,12 @@ pub trait TokenStore: Send + Sync {
         jti: &'a str,
         until: Timestamp,
     ) -> Stored<'a, bool>;
+}
+
+/// Revocation of one token (RFC 7009).
+pub trait TokenRevoker: Send + Sync {
+    /// Makes this token dead at once; an unknown one is no error.
+    fn revoke_token<'a>(&'a self, hash: &'a [u8; 32]) -> Stored<'a, ()>;
 }
 
 /// Occasions, refusals, remembered opt-outs, alerts.

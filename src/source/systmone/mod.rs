@@ -1,1 +1,129 @@
 //! SystmOne-style source: ClientIntegration `GetPatientRecord` over HTTP POST or raw TCP.
+
+mod code;
+mod event;
+mod record;
+mod tcp;
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+
+use self::record::{Answer, Said};
+use super::http::SharedHttp;
+use super::{BoxFuture, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceReply};
+use crate::record::{GpRecord, OdsCode};
+
+/// One SystmOne unit (or several behind one address).
+pub struct SystmOneAdapter {
+    endpoint: Endpoint,
+    limits: SourceLimits,
+    api_key: String,
+    http: SharedHttp,
+    /// The real interface serves one request at a time (sources.md 4.1); the raw socket is kept to that.
+    turn: Mutex<()>,
+}
+
+enum Endpoint {
+    Http(String),
+    Tcp(String),
+}
+
+impl SystmOneAdapter {
+    /// `endpoint` is `http(s)://…` or `tcp://host:port`; `api_key` is the unit's.
+    #[must_use]
+    pub fn new(endpoint: &str, api_key: String, limits: SourceLimits, http: SharedHttp) -> Self {
+        let endpoint = match endpoint.strip_prefix("tcp://") {
+            Some(address) => Endpoint::Tcp(address.to_owned()),
+            None => Endpoint::Http(endpoint.to_owned()),
+        };
+        Self {
+            endpoint,
+            limits,
+            api_key,
+            http,
+            turn: Mutex::new(()),
+        }
+    }
+
+    async fn exchange(&self, request: String) -> Result<Bytes, SourceError> {
+        match &self.endpoint {
+            Endpoint::Http(url) => {
+                let headers = [("content-type", "text/xml; charset=utf-8")];
+                self.http
+                    .post(url, &headers, request.into_bytes(), &self.limits)
+                    .await?
+                    .ok()
+            }
+            Endpoint::Tcp(address) => {
+                let Ok(_turn) = tokio::time::timeout(self.limits.deadline, self.turn.lock()).await
+                else {
+                    return Err(SourceError::Resting);
+                };
+                tcp::exchange(address, request.as_bytes(), &self.limits)
+                    .await
+                    .map(Bytes::from)
+            }
+        }
+    }
+
+    async fn ask(&self, ask: &RecordAsk) -> Result<SourceReply, SourceError> {
+        let answer = self.exchange(request(ask, &self.api_key)).await?;
+        let Answer { request_uid, said } = record::read(&answer, &ask.practice)?;
+        if request_uid.as_deref() != Some(ask.message_id.as_str()) {
+            return Err(SourceError::Mismatch(
+                "RequestUID is not the one that was sent",
+            ));
+        }
+        match said {
+            Said::Record(record)
+                if record.patient.nhs_number.as_deref() == Some(ask.nhs_number.as_str()) =>
+            {
+                Ok(SourceReply::Record(record))
+            }
+            Said::Record(_) => Err(SourceError::Mismatch("the record of another patient")),
+            Said::Refused(refusal) => Ok(SourceReply::Refused(refusal)),
+            Said::Fault(code) => Err(SourceError::Fault(code)),
+        }
+    }
+}
+
+impl SourceAdapter for SystmOneAdapter {
+    fn fetch<'a>(&'a self, ask: &'a RecordAsk) -> BoxFuture<'a, Result<SourceReply, SourceError>> {
+        Box::pin(self.ask(ask))
+    }
+
+    fn read(&self, message: &[u8], practice: &OdsCode) -> Result<GpRecord, SourceError> {
+        read(message, practice)
+    }
+}
+
+/// Reads one answer at hand.
+///
+/// # Errors
+/// Not a `ClientIntegrationResponse` with a record.
+pub fn read(message: &[u8], practice: &OdsCode) -> Result<GpRecord, SourceError> {
+    match record::read(message, practice)?.said {
+        Said::Record(record) => Ok(*record),
+        Said::Refused(_) => Err(SourceError::Mismatch("a refusal, not a record")),
+        Said::Fault(code) => Err(SourceError::Fault(code)),
+    }
+}
+
+/// The request (docs/sources-wire.md). Every value is ours or checked, but all are escaped all the same.
+fn request(ask: &RecordAsk, api_key: &str) -> String {
+    let escape = |text: &str| quick_xml::escape::escape(text).into_owned();
+    format!(
+        "<ClientIntegrationRequest><APIKey>{}</APIKey><DeviceID>openmig</DeviceID><DeviceVersion>1.0</DeviceVersion>\
+         <RequestUID>{}</RequestUID><Function>GetPatientRecord</Function><FunctionVersion>1.0</FunctionVersion>\
+         <OutputScheme><Drugs>Dmd</Drugs><Codes>CTV3</Codes></OutputScheme>\
+         <FunctionParameters><Identity><NhsNumber>{}</NhsNumber></Identity><Organisation>{}</Organisation>\
+         </FunctionParameters></ClientIntegrationRequest>",
+        escape(api_key),
+        escape(&ask.message_id),
+        escape(ask.nhs_number.as_str()),
+        escape(&ask.practice.0),
+    )
+}
+
+#[cfg(test)]
+mod tests;

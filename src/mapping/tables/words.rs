@@ -1,0 +1,261 @@
+//! Words, states and units of the sources, and what FHIR calls them.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::{File, TableError, Tables, content, rows};
+
+/// What a word is a word of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the field that its code names")]
+pub enum Field {
+    EncounterClass,
+    ReferralUrgency,
+    ReferralRequest,
+    ReferralMode,
+    ReferralStatus,
+    IssueMethod,
+    Episodicity,
+    AlertSeverity,
+    ResultStatus,
+    Interpretation,
+    ReportVerdict,
+    Sex,
+    ProblemStatus,
+    StatementStatus,
+    RequestStatus,
+    CourseType,
+    FlagCategory,
+}
+
+/// Each field with its name in the table, the codes it may map to, and the words it must have.
+type Rule = (
+    Field,
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+const RULES: &[Rule] = &[
+    (
+        Field::EncounterClass,
+        "encounter-class",
+        &["AMB", "VR", "HH", "EMER", "IMP", "none"],
+        &[],
+    ),
+    (
+        Field::ReferralUrgency,
+        "referral-urgency",
+        &["", "routine", "urgent", "asap", "stat"],
+        &[],
+    ),
+    (Field::ReferralRequest, "referral-request", &[""], &[]),
+    (Field::ReferralMode, "referral-mode", &[""], &[]),
+    (
+        Field::ReferralStatus,
+        "referral-status",
+        &[
+            "draft",
+            "active",
+            "on-hold",
+            "revoked",
+            "completed",
+            "unknown",
+        ],
+        &[],
+    ),
+    (Field::IssueMethod, "issue-method", &[""], &[]),
+    (Field::Episodicity, "episodicity", &["", "ended"], &[]),
+    (Field::AlertSeverity, "alert-severity", &[""], &[]),
+    (
+        Field::ResultStatus,
+        "result-status",
+        &["preliminary", "final", "unknown"],
+        &[],
+    ),
+    (
+        Field::Interpretation,
+        "interpretation",
+        &["H", "L", "A", "N"],
+        &[],
+    ),
+    (Field::ReportVerdict, "report-verdict", &[""], &[]),
+    (
+        Field::Sex,
+        "sex",
+        &["female", "male", "other", "unknown"],
+        &["female", "male", "indeterminate", "unknown"],
+    ),
+    (
+        Field::ProblemStatus,
+        "problem-status",
+        &["active", "inactive", "resolved"],
+        &["active", "past", "health-admin", "potential"],
+    ),
+    (
+        Field::StatementStatus,
+        "statement-status",
+        &["active", "completed", "stopped", "intended", "unknown"],
+        &["active", "completed", "stopped", "never-issued", "unknown"],
+    ),
+    (
+        Field::RequestStatus,
+        "request-status",
+        &["active", "completed", "stopped", "draft", "unknown"],
+        &["active", "completed", "stopped", "never-issued", "unknown"],
+    ),
+    (
+        Field::CourseType,
+        "course-type",
+        &["acute", "continuous", "continuous-repeating-dispensing"],
+        &["acute", "repeat", "repeat-dispensing", "automatic"],
+    ),
+    (
+        Field::FlagCategory,
+        "flag-category",
+        &["drug", "clinical", "safety", "admin"],
+        &["contraindication", "alert"],
+    ),
+];
+
+/// What a word of a source means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// FHIR's code; empty where FHIR has none.
+    pub code: String,
+    /// The word to show, or the display of the code; may be empty.
+    pub display: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WordRow {
+    field: String,
+    source: String,
+    code: String,
+    display: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnitRow {
+    unit: String,
+    ucum: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Words {
+    words: HashMap<(Field, String), Word>,
+    units: HashMap<String, String>,
+}
+
+impl Words {
+    pub(super) fn load(words: &File, units: &File) -> Result<Self, TableError> {
+        let mut out = Self {
+            words: HashMap::new(),
+            units: HashMap::new(),
+        };
+        for row in rows::<WordRow>(words)? {
+            let at = format!("{} {}", row.field, row.source);
+            let Some((field, _, codes, _)) = RULES.iter().find(|rule| rule.1 == row.field) else {
+                return Err(content(words, format!("{at}: no such field")));
+            };
+            if !codes.contains(&row.code.as_str()) {
+                return Err(content(words, format!("{at}: no such code")));
+            }
+            let word = Word {
+                code: row.code,
+                display: row.display,
+            };
+            if word.code.is_empty() && word.display.is_empty() {
+                return Err(content(words, format!("{at}: neither code nor display")));
+            }
+            let key = (*field, row.source.to_lowercase());
+            if out.words.insert(key, word).is_some() {
+                return Err(content(words, format!("{at}: twice")));
+            }
+        }
+        for (field, name, _, must) in RULES {
+            for word in *must {
+                if !out.words.contains_key(&(*field, (*word).to_owned())) {
+                    return Err(content(words, format!("{name}: {word} is missing")));
+                }
+            }
+        }
+        for row in rows::<UnitRow>(units)? {
+            if row.ucum.is_empty() || !row.ucum.is_ascii() {
+                return Err(content(units, format!("{}: no unit of UCUM", row.unit)));
+            }
+            if out.units.insert(row.unit.clone(), row.ucum).is_some() {
+                return Err(content(units, format!("{}: twice", row.unit)));
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Tables {
+    /// What a word of a source means; `None` for a word that is not in the table.
+    #[must_use]
+    pub fn word(&self, field: Field, source: &str) -> Option<&Word> {
+        let key = (field, source.trim().to_lowercase());
+        self.words.words.get(&key)
+    }
+
+    /// The UCUM code of a unit, matched letter by letter.
+    #[must_use]
+    pub fn ucum(&self, unit: &str) -> Option<&str> {
+        self.words.units.get(unit.trim()).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_whatever_their_case_and_units_only_exactly() {
+        let tables = Tables::load().unwrap();
+        let urgent = tables.word(Field::ReferralUrgency, "2 week wait").unwrap();
+        assert_eq!(
+            (urgent.code.as_str(), urgent.display.as_str()),
+            ("urgent", "Two week wait")
+        );
+        assert!(
+            tables
+                .word(Field::EncounterClass, "patient crying")
+                .is_none()
+        );
+        assert_eq!(tables.ucum("mmol/L"), Some("mmol/L"));
+        assert_eq!(tables.ucum("iu/L"), Some("[IU]/L"));
+        assert_eq!(tables.ucum("MMOL/L"), None);
+    }
+
+    #[test]
+    fn rows_outside_the_vocabulary_or_twice_are_refused() {
+        let units = &super::super::UNITS;
+        for extra in [
+            "sex,female,female,\n",
+            "sex,x,X,\n",
+            "colour,red,,Red\n",
+            "referral-mode,empty,,\n",
+        ] {
+            let text = format!("{}{extra}", super::super::WORDS.text).leak();
+            let file = File {
+                name: "words.csv",
+                text,
+            };
+            assert!(Words::load(&file, units).is_err(), "{extra}");
+        }
+        let text = super::super::WORDS
+            .text
+            .replace("sex,male,", "sex,man,")
+            .leak();
+        let file = File {
+            name: "words.csv",
+            text,
+        };
+        assert!(Words::load(&file, units).is_err());
+    }
+}

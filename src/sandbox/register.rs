@@ -1,0 +1,521 @@
+//! The sandbox's register files (`sandbox.md`): organisations, users, clients, protocols, written at start.
+//!
+//! They are real files that the ordinary loader reads, so that an app developer can open one, change it and see.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+use crate::register::{
+    AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, Register, RegisterErrors, RegisterFiles, USERS,
+};
+
+/// Where the parts of the sandbox listen, all on 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SandboxPorts {
+    /// Gateway and issuer.
+    pub gateway: u16,
+    /// EMIS-style source.
+    pub emis: u16,
+    /// SystmOne-style source over HTTP.
+    pub systmone: u16,
+    /// Trace service.
+    pub trace: u16,
+    /// Mock EHR with the worklists.
+    pub ehr: u16,
+    /// SystmOne-style source over TCP.
+    pub systmone_tcp: u16,
+}
+
+impl SandboxPorts {
+    /// The ports that follow from the first one; `None` where they would run past 65535.
+    #[must_use]
+    pub fn from_first(first: u16) -> Option<Self> {
+        Some(Self {
+            gateway: first,
+            emis: first.checked_add(1)?,
+            systmone: first.checked_add(2)?,
+            trace: first.checked_add(3)?,
+            ehr: first.checked_add(4)?,
+            systmone_tcp: first.checked_add(12)?,
+        })
+    }
+
+    fn gateway_url(self) -> String {
+        format!("http://127.0.0.1:{}", self.gateway)
+    }
+}
+
+/// Why the register files could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxRegisterError {
+    /// No key set was given for this client.
+    #[error("no key set for the client `{0}`")]
+    NoKeys(&'static str),
+    /// A file could not be written.
+    #[error("{file}: {error}")]
+    Write {
+        /// Which.
+        file: &'static str,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// What was written does not hold together: a defect of this module.
+    #[error(transparent)]
+    Register(#[from] RegisterErrors),
+}
+
+/// The secret of `sandbox-web`, as the contract names it.
+pub const WEB_SECRET: &str = "sandbox-web-secret";
+
+/// The clients whose public key set must be given, each with its organisation.
+const KEY_CLIENTS: [(&str, &str, bool); 4] = [
+    ("sandbox-backend", "Z9H01", true),
+    ("sandbox-backend-walkin", "Z9S01", true),
+    ("sandbox-audit-backend", "Z99001", false),
+    ("sandbox-audit-backend-z99002", "Z99002", false),
+];
+
+/// What the files depend on.
+#[derive(Debug, Clone)]
+pub struct SandboxRegister<'a> {
+    /// Ports.
+    pub ports: SandboxPorts,
+    /// Everything dated is anchored to this day.
+    pub today: Date,
+    /// Public key sets: client id → JWKS JSON, for every client of `sandbox.md` with keys but `sandbox-backend-es`.
+    pub keys: &'a BTreeMap<String, String>,
+    /// Secret of our own viewer, kept in the state directory.
+    pub viewer_secret: &'a str,
+}
+
+impl SandboxRegister<'_> {
+    /// Writes the five files into `dir`, which must exist, and reads them back.
+    ///
+    /// # Errors
+    /// A key set is missing, or a file cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<Register, SandboxRegisterError> {
+        let files = self.files()?;
+        for (file, text) in [
+            (AGREEMENT, &files.agreement),
+            (ORGANISATIONS, &files.organisations),
+            (USERS, &files.users),
+            (CLIENTS, &files.clients),
+            (PROTOCOLS, &files.protocols),
+        ] {
+            std::fs::write(dir.join(file), text)
+                .map_err(|error| SandboxRegisterError::Write { file, error })?;
+        }
+        Ok(Register::load(dir, self.today)?)
+    }
+
+    /// The texts of the five files.
+    ///
+    /// # Errors
+    /// A key set is missing.
+    pub fn files(&self) -> Result<RegisterFiles, SandboxRegisterError> {
+        Ok(RegisterFiles {
+            agreement: self.agreement(),
+            organisations: self.organisations(),
+            users: self.users(),
+            clients: self.clients()?,
+            protocols: self.protocols(),
+        })
+    }
+
+    /// `today` and some days, as TOML.
+    fn day(&self, days: i32) -> Date {
+        self.today
+            .checked_add(days.days())
+            .unwrap_or(if days < 0 { Date::MIN } else { Date::MAX })
+    }
+
+    fn agreement(&self) -> String {
+        format!(
+            r#"# The agreement of the sandbox, after the Leicester MIG Information Sharing Agreement.
+name = "Sandbox Information Sharing Agreement"
+versions = ["1.0"]
+terms = "1"
+policy = "https://openmig.org/policy/sandbox-information-sharing-agreement/1.0"
+group = "Sandbox Oversight Group"
+review_due = {review}
+
+# Every role that a user may have. A clinical role lets nobody look until an organisation names it as qualified
+# (organisations.toml) and a protocol covers it (protocols.toml).
+[roles]
+gp = {{ title = "General practitioner", clinical = true }}
+consultant = {{ title = "Consultant", clinical = true }}
+nurse = {{ title = "Nurse", clinical = true }}
+receptionist = {{ title = "Receptionist", clinical = false }}
+privacy-officer = {{ title = "Privacy officer", clinical = false }}
+practice-manager = {{ title = "Practice manager", clinical = false }}
+dpo = {{ title = "Data protection officer", clinical = false }}
+oversight = {{ title = "Member of the oversight group", clinical = false }}
+"#,
+            review = self.day(200)
+        )
+    }
+
+    fn organisations(&self) -> String {
+        let SandboxPorts {
+            emis,
+            systmone,
+            systmone_tcp,
+            ..
+        } = self.ports;
+        let signature = format!(
+            r#"signature = {{ agreement = "1.0", name = "Pat Example", title = "Caldicott Guardian", date = {} }}"#,
+            self.day(-400)
+        );
+        let assurance = format!("assurance_until = {}", self.day(300));
+        let emis =
+            format!(r#"source = {{ family = "emis", endpoint = "http://127.0.0.1:{emis}/" }}"#);
+        let systmone = format!(
+            r#"source = {{ family = "systmone", endpoint = "http://127.0.0.1:{systmone}/" }}"#
+        );
+        let tcp = format!(
+            r#"source = {{ family = "systmone", endpoint = "tcp://127.0.0.1:{systmone_tcp}" }}"#
+        );
+        let enabled = "enabled = true";
+        let mut out = String::from(
+            "# Who takes part: practices (data controllers of the records) and viewers, each with its signature.\n",
+        );
+        let mut add = |ods: &str, name: &str, kind: &str, lines: &[&str]| {
+            out.push_str(&format!(
+                "\n[[organisation]]\nods = \"{ods}\"\nname = \"{name}\"\nkind = \"{kind}\"\n"
+            ));
+            for line in lines {
+                out.push_str(line);
+                out.push('\n');
+            }
+        };
+        let signed: &str = &signature;
+        let assured: &str = &assurance;
+        add(
+            "Z99001",
+            "Fosse Way Surgery",
+            "practice",
+            &[signed, assured, &emis, enabled],
+        );
+        add(
+            "Z99002",
+            "Rutland Water Medical Centre",
+            "practice",
+            &[signed, assured, &systmone, enabled],
+        );
+        add(
+            "Z99003",
+            "Charnwood House Surgery",
+            "practice",
+            &[signed, assured, &emis],
+        );
+        add("Z99004", "Melton Brook Practice", "practice", &[&systmone]);
+        add(
+            "Z99005",
+            "Wigston Lane Surgery",
+            "practice",
+            &[signed, assured, &emis, enabled],
+        );
+        add(
+            "Z99006",
+            "Oadby Park Surgery",
+            "practice",
+            &[
+                signed,
+                assured,
+                &tcp,
+                enabled,
+                "applies_exclusion_list = true",
+            ],
+        );
+        add(
+            "Z9H01",
+            "Sandbox University Hospitals",
+            "viewer",
+            &[
+                signed,
+                assured,
+                r#"qualified_roles = ["consultant", "nurse"]"#,
+            ],
+        );
+        add(
+            "Z9O01",
+            "Sandbox Out of Hours",
+            "viewer",
+            &[signed, assured, r#"qualified_roles = ["gp"]"#],
+        );
+        add(
+            "Z9S01",
+            "Sandbox Walk-in Centre",
+            "viewer",
+            &[
+                signed,
+                assured,
+                r#"qualified_roles = ["gp"]"#,
+                "suspended = true",
+            ],
+        );
+        add(
+            "Z9C01",
+            "Sandbox Commissioning Group",
+            "commissioner",
+            &[assured],
+        );
+        out
+    }
+
+    fn users(&self) -> String {
+        let trained = self.day(300);
+        let lapsed = self.day(-30);
+        let accepted = self.day(-60);
+        let mut out = String::from(
+            "# Who may sign in or be named by a client, with the role that the employer verified. Every password is `sandbox`.\n",
+        );
+        for (username, name, organisations, role, training) in [
+            ("clinician", "Dr Asha Rowan", "\"Z9O01\"", "gp", trained),
+            (
+                "hospital-doctor",
+                "Dr Tomas Lindqvist",
+                "\"Z9H01\"",
+                "consultant",
+                trained,
+            ),
+            (
+                "hospital-nurse",
+                "Nurse Grace Okoro",
+                "\"Z9H01\"",
+                "nurse",
+                trained,
+            ),
+            ("walkin-doctor", "Dr Ravi Menon", "\"Z9S01\"", "gp", trained),
+            (
+                "receptionist",
+                "Sam Fielding",
+                "\"Z9O01\"",
+                "receptionist",
+                trained,
+            ),
+            ("untrained", "Dr Ellis Marsh", "\"Z9O01\"", "gp", lapsed),
+            (
+                "privacy-officer",
+                "Noor Haddad",
+                "\"Z9O01\"",
+                "privacy-officer",
+                trained,
+            ),
+            (
+                "hospital-privacy-officer",
+                "Ines Carvalho",
+                "\"Z9H01\"",
+                "privacy-officer",
+                trained,
+            ),
+            (
+                "practice-manager",
+                "Morgan Tate",
+                "\"Z99001\"",
+                "practice-manager",
+                trained,
+            ),
+            (
+                "dpo",
+                "Robin Ashworth",
+                "\"Z99001\", \"Z99002\"",
+                "dpo",
+                trained,
+            ),
+            ("oversight", "Alex Winter", "", "oversight", trained),
+        ] {
+            out.push_str(&format!(
+                r#"
+[[user]]
+username = "{username}"
+name = "{name}"
+organisations = [{organisations}]
+role = "{role}"
+training_until = {training}
+terms_accepted = {{ version = "1", date = {accepted} }}
+"#
+            ));
+        }
+        out
+    }
+
+    fn clients(&self) -> Result<String, SandboxRegisterError> {
+        let gateway = self.ports.gateway_url();
+        let app = "http://127.0.0.1:9310/app.html";
+        let mut out = String::from(
+            "# OAuth clients. A client without organisation serves users of any organisation.\n",
+        );
+        out.push_str(&format!(
+            r#"
+[[client]]
+id = "sandbox-spa"
+authentication = {{ public = true }}
+redirect_uris = ["{app}"]
+
+[[client]]
+id = "sandbox-web"
+authentication = {{ secret_sha256 = "{web}" }}
+may_introspect = true
+redirect_uris = ["{app}"]
+
+[[client]]
+id = "sandbox-viewer"
+authentication = {{ secret_sha256 = "{viewer}" }}
+redirect_uris = ["{gateway}/viewer/callback"]
+
+# The one key set address that the sandbox exempts from the https and private-range guards.
+[[client]]
+id = "sandbox-backend-es"
+organisation = "Z9O01"
+authentication = {{ jwks_url = "{gateway}/sandbox/keys/sandbox-backend-es.jwks.json", local = true }}
+named_clinician = true
+"#,
+            web = secret_hash(WEB_SECRET),
+            viewer = secret_hash(self.viewer_secret),
+        ));
+        for (id, organisation, named_clinician) in KEY_CLIENTS {
+            let keys = self.keys.get(id).ok_or(SandboxRegisterError::NoKeys(id))?;
+            let purpose = if named_clinician {
+                "named_clinician = true".to_owned()
+            } else {
+                format!("audit_of = \"{organisation}\"")
+            };
+            let keys = toml::Value::String(keys.clone());
+            out.push_str(&format!(
+                r#"
+[[client]]
+id = "{id}"
+organisation = "{organisation}"
+authentication = {{ jwks = {keys} }}
+{purpose}
+"#
+            ));
+        }
+        Ok(out)
+    }
+
+    fn protocols(&self) -> String {
+        const ALL: &str = r#"["summary", "patient-details", "problems", "diagnosis", "medication", "risks-and-warnings", "procedures", "investigations", "examinations", "events"]"#;
+        let (from, until) = (self.day(-365), self.day(730));
+        let mut out = String::from(
+            "# One protocol per agreed flow: which viewer, purposes and days, and which tabs each qualified role sees.\n",
+        );
+        for (id, viewer, tabs) in [
+            ("out-of-hours-1", "Z9O01", format!("gp = {ALL}")),
+            (
+                "university-hospitals-1",
+                "Z9H01",
+                format!(
+                    "consultant = {ALL}\nnurse = [\"summary\", \"medication\", \"risks-and-warnings\"]"
+                ),
+            ),
+            // The centre itself is suspended (organisations.toml), which its protocol does not change.
+            ("walk-in-centre-1", "Z9S01", format!("gp = {ALL}")),
+        ] {
+            out.push_str(&format!(
+                r#"
+[[protocol]]
+id = "{id}"
+viewer = "{viewer}"
+purposes = ["TREAT", "ETREAT", "BTG"]
+valid_from = {from}
+valid_until = {until}
+approval = "Sandbox Oversight Group, minutes of {from}, item 4"
+[protocol.tabs]
+{tabs}
+"#
+            ));
+        }
+        out
+    }
+}
+
+/// SHA-256 of a client secret in lower-case hex, as `clients.toml` holds it.
+#[must_use]
+pub fn secret_hash(secret: &str) -> String {
+    Sha256::digest(secret.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::record::OdsCode;
+    use crate::register::ClientAuthentication;
+    use crate::tabs::catalogue::TabSet;
+    use jiff::civil::date;
+
+    pub(crate) const TODAY: Date = date(2026, 11, 22);
+
+    /// The sandbox's register as of [`TODAY`], with stand-in keys, for tests of other modules.
+    pub(crate) fn sandbox_register() -> Register {
+        Register::read(&sandbox_files(), TODAY).unwrap()
+    }
+
+    pub(crate) fn sandbox_files() -> RegisterFiles {
+        let keys = KEY_CLIENTS
+            .into_iter()
+            .map(|(id, ..)| {
+                let set = format!(r#"{{"keys":[{{"kty":"RSA","kid":"{id}-1","alg":"RS384"}}]}}"#);
+                (id.to_owned(), set)
+            })
+            .collect();
+        SandboxRegister {
+            ports: SandboxPorts::from_first(8080).unwrap(),
+            today: TODAY,
+            keys: &keys,
+            viewer_secret: "viewer",
+        }
+        .files()
+        .unwrap()
+    }
+
+    // R150, R160
+    #[test]
+    fn the_sandbox_is_as_its_contract_says() {
+        let register = sandbox_register();
+        assert_eq!(register.organisations.len(), 10);
+        assert_eq!(register.users.len(), 11);
+        assert_eq!(register.clients.len(), 8);
+        let tabs = |protocol: &str, role: &str| register.protocols[protocol].roles[role];
+        assert_eq!(tabs("out-of-hours-1", "gp"), TabSet::ALL);
+        assert_eq!(tabs("university-hospitals-1", "consultant"), TabSet::ALL);
+        assert_eq!(tabs("university-hospitals-1", "nurse").iter().count(), 3);
+        let organisation = |ods: &str| &register.organisations[&OdsCode(ods.to_owned())];
+        assert!(organisation("Z9S01").suspended);
+        assert!(organisation("Z99003").signature.is_some() && !organisation("Z99003").enabled);
+        assert!(organisation("Z99004").signature.is_none());
+        assert!(organisation("Z99006").applies_exclusion_list);
+        assert_eq!(
+            organisation("Z99006").source.as_ref().unwrap().endpoint,
+            "tcp://127.0.0.1:8092"
+        );
+        assert!(matches!(
+            &register.clients["sandbox-backend-es"].authentication,
+            ClientAuthentication::KeysAt { local: true, url }
+                if url == "http://127.0.0.1:8080/sandbox/keys/sandbox-backend-es.jwks.json"
+        ));
+        assert!(register.users["untrained"].training_until.unwrap() < TODAY);
+    }
+
+    #[test]
+    fn a_missing_key_set_is_named() {
+        let register = SandboxRegister {
+            ports: SandboxPorts::from_first(8080).unwrap(),
+            today: TODAY,
+            keys: &BTreeMap::new(),
+            viewer_secret: "viewer",
+        };
+        assert!(matches!(
+            register.files(),
+            Err(SandboxRegisterError::NoKeys("sandbox-backend"))
+        ));
+    }
+}

@@ -1,0 +1,353 @@
+//! SystmOne pitfalls (sources.md 4.8), each by its number, and the real sample.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::record::{
+    Body, CourseStatus, PartialDate, ProblemStatus, Registration, Restriction, Sharing,
+    Significance, Value, system,
+};
+
+fn practice() -> OdsCode {
+    OdsCode("Z99002".to_owned())
+}
+
+fn with_events(events: &str) -> GpRecord {
+    let xml = format!(
+        "<ClientIntegrationResponse><RequestUID>u</RequestUID><Function>GetPatientRecord</Function><Response>\
+         <Identity><NHSNumber>9990000387</NHSNumber></Identity><Demographics><Surname>Oakham</Surname>\
+         <DateOfBirth>1962-11-02</DateOfBirth><Sex>F</Sex><RegistrationType>GMS</RegistrationType></Demographics>\
+         <RecordSharing><SharingOut>Implied</SharingOut></RecordSharing><Clinical>{events}</Clinical></Response>\
+         </ClientIntegrationResponse>"
+    );
+    read(xml.as_bytes(), &practice()).unwrap()
+}
+
+fn event(inner: &str) -> GpRecord {
+    with_events(&format!(
+        r#"<Event DateTime="2024-05-01T10:15:00" DoneAt="Surgery" DoneBy="PEVERELL, Colin (General Medical Practitioner) " EventUID="aa00" UserName="cp1" Method="Telephone">{inner}</Event>"#
+    ))
+}
+
+fn code(inner: &str) -> String {
+    format!(
+        r#"<ClinicalCode><Code Scheme="CTV3" Code="X3003" Term="Gastro-oesophageal reflux disease"/>{inner}</ClinicalCode>"#
+    )
+}
+
+fn sample() -> Option<Vec<u8>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests find the third-party samples by the environment"
+    )]
+    let shared = std::env::var("OPENMIG_SHARED").map_or_else(
+        |_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
+        PathBuf::from,
+    );
+    let read = std::fs::read(shared.join("data/samples/systmone/GetPatientRecord-full.xml")).ok();
+    if read.is_none() {
+        println!("the third-party sample is not here: nothing to read");
+    }
+    read
+}
+
+#[test]
+fn real_sample_is_read_whole() {
+    let Some(bytes) = sample() else { return };
+    let record = read(&bytes, &practice()).unwrap();
+    assert_eq!(record.standing.registration, Registration::Full);
+    assert_eq!(record.standing.sharing, Sharing::Unknown);
+    assert_eq!(record.patient.surname.as_deref(), Some("Abbot"));
+    let problems: Vec<_> = record
+        .entries
+        .iter()
+        .filter_map(|e| e.problem.as_ref())
+        .collect();
+    assert_eq!(problems.len(), 6, "six problem headers");
+    assert_eq!(
+        problems
+            .iter()
+            .filter(|p| p.status == ProblemStatus::Past)
+            .count(),
+        1
+    );
+    assert_eq!(
+        problems
+            .iter()
+            .filter(|p| p.significance == Some(Significance::Minor))
+            .count(),
+        1
+    );
+    let courses: Vec<_> = record
+        .entries
+        .iter()
+        .filter_map(|e| {
+            if let Body::Medication(m) = &e.body {
+                Some(m)
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(courses.len(), 2, "two acute courses");
+    // 7: an empty EndReason is no reason
+    assert!(
+        courses
+            .iter()
+            .all(|m| m.stopped.is_none() && m.status == CourseStatus::Unknown && m.end.is_some())
+    );
+    assert_eq!(
+        record
+            .entries
+            .iter()
+            .filter(|e| matches!(e.body, Body::Document(_)))
+            .count(),
+        1
+    );
+    // 1: GORD stands twice in the first event
+    assert_eq!(
+        record
+            .losses
+            .iter()
+            .filter(|l| l.reason == "merged-duplicate")
+            .count(),
+        1
+    );
+    assert_eq!(
+        record
+            .losses
+            .iter()
+            .filter(|l| l.path.ends_with("/Task"))
+            .count(),
+        2
+    );
+    // 14, R032: no word of a narrative is anywhere in the record
+    let everything = format!("{record:?}");
+    assert!(!everything.contains("vmhosmoxcozj") && !everything.contains("wfzbagignwmn"));
+    assert!(
+        record.losses.iter().all(|l| l.reason != "unknown-element"),
+        "{:?}",
+        record.losses
+    );
+}
+
+// 4.8, 1
+#[test]
+fn same_code_plain_and_as_problem_is_one_entry() {
+    let record = event(&format!(
+        "{}{}",
+        code(""),
+        code("<ProblemUID>ed58</ProblemUID><ProblemSeverity>Major</ProblemSeverity>")
+    ));
+    assert_eq!(record.entries.len(), 1);
+    assert_eq!(
+        record.entries[0].problem.as_ref().unwrap().significance,
+        Some(Significance::Major)
+    );
+    let apart = event(&format!(
+        r#"{}<ClinicalCode Private="true"><Code Scheme="CTV3" Code="X3003" Term="Gastro-oesophageal reflux disease"/><ProblemUID>e</ProblemUID></ClinicalCode>"#,
+        code("")
+    ));
+    assert_eq!(
+        apart.entries.len(),
+        2,
+        "never across differing restrictions"
+    );
+}
+
+// 4.8, 2: links name the problem, wherever it was recorded; a link to what is not here is dropped and counted
+#[test]
+fn links_point_at_the_problem_entry() {
+    let record = event(&format!(
+        "{}<Medication><Drug Scheme='Dmd' ProductID='317896006' Name='Omeprazole'/><StartDate>2024-05-01</StartDate><LinkedProblemUID>ed58</LinkedProblemUID><LinkedProblemUID>nowhere</LinkedProblemUID></Medication>",
+        code("<ProblemUID>ed58</ProblemUID>")
+    ));
+    assert_eq!(
+        record.entries[1].linked_problems,
+        vec![record.entries[0].id.clone()]
+    );
+    assert!(record.losses.iter().any(|l| l.reason == "link-to-nothing"));
+}
+
+// 4.8, 3 and 4: only an absent element is no value; a missing unit stays missing
+#[test]
+fn zero_is_a_value_and_units_are_not_guessed() {
+    let record = event(&code("<Value>0</Value>"));
+    let Body::Observation(observation) = &record.entries[0].body else {
+        unreachable!()
+    };
+    let Some(Value::Quantity(quantity)) = &observation.value else {
+        unreachable!()
+    };
+    assert_eq!((quantity.value.as_str(), &quantity.unit), ("0", &None));
+}
+
+// 4.8, 6: an end before its start is dropped and counted, the course has still ended
+#[test]
+fn end_before_start_is_repaired_and_counted() {
+    let record = event(
+        "<Medication><MedicationType>NHS medication</MedicationType><Drug Scheme='Multilex' ProductID='1' Name='x'/><StartDate>2024-05-01</StartDate><EndDate>2024-04-01</EndDate><EndReason/></Medication>",
+    );
+    let Body::Medication(course) = &record.entries[0].body else {
+        unreachable!()
+    };
+    assert_eq!(
+        (course.status, &course.end),
+        (CourseStatus::Completed, &None)
+    );
+    assert!(record.losses.iter().any(|l| l.reason == "end-before-start"));
+}
+
+// 4.8, 11: local codes keep their own system
+#[test]
+fn local_codes_are_kept_apart() {
+    let record = event(
+        r#"<ClinicalCode><Code Scheme="CTV3" Code="Y1234" Term="Local thing"/></ClinicalCode>"#,
+    );
+    assert_eq!(record.entries[0].code.codings[0].system, system::TPP_LOCAL);
+}
+
+// 4.8, 12
+#[test]
+fn done_by_is_free_text_with_a_role() {
+    let record = event(&code(""));
+    assert_eq!(record.staff[0].name, "PEVERELL, Colin");
+    assert_eq!(
+        record.staff[0].role.as_deref(),
+        Some("General Medical Practitioner")
+    );
+    assert_eq!(record.entries[0].clinician.as_deref(), Some("cp1"));
+}
+
+// 4.8, 16: results belong to the report of their event
+#[test]
+fn results_hang_off_the_one_report_of_their_event() {
+    let record = event(&format!(
+        "{}<Report><BatteryHeaders>FBC</BatteryHeaders><IssueDate>2024-05-02</IssueDate><Type>Pathology</Type><Result>Normal</Result><Comments>words</Comments></Report>",
+        code("<Value>5.1</Value><Units>mmol/L</Units>")
+    ));
+    let report = record
+        .entries
+        .iter()
+        .find(|e| matches!(e.body, Body::Report(_)))
+        .unwrap();
+    let result = record
+        .entries
+        .iter()
+        .find(|e| matches!(e.body, Body::Observation(_)))
+        .unwrap();
+    assert_eq!(result.parent.as_ref(), Some(&report.id));
+    assert!(
+        record
+            .losses
+            .iter()
+            .any(|l| l.path.ends_with("Report/Comments") && l.reason == "free-text")
+    );
+}
+
+// 4.8, 21: what is not known is skipped and counted
+#[test]
+fn unknown_elements_are_counted() {
+    let record = event(&format!(
+        "{}<Hologram><A>1</A></Hologram>",
+        code("<IsNumeric>1</IsNumeric>")
+    ));
+    let unknown: Vec<_> = record
+        .losses
+        .iter()
+        .filter(|l| l.reason == "unknown-element")
+        .map(|l| &l.path)
+        .collect();
+    assert_eq!(
+        unknown,
+        [
+            "Response/Clinical/Event/Hologram",
+            "Response/Clinical/Event/ClinicalCode/IsNumeric"
+        ]
+    );
+}
+
+// R043: the private mark of an event or of a child is a restriction, and removing private siblings moves no id
+#[test]
+fn private_marks_restrict_and_leave_ids_alone() {
+    let private = r#"<ClinicalCode Private="true"><Code Scheme="CTV3" Code="X3003" Term="Gastro-oesophageal reflux disease"/><Value>1</Value></ClinicalCode>"#;
+    let plain = code("<Value>2</Value>");
+    let with = event(&format!("{private}{plain}"));
+    let without = event(&plain);
+    let visible: Vec<_> = with
+        .entries
+        .iter()
+        .filter(|e| e.restrictions.is_empty())
+        .map(|e| &e.id)
+        .collect();
+    assert_eq!(
+        visible,
+        without.entries.iter().map(|e| &e.id).collect::<Vec<_>>()
+    );
+    let whole = with_events(&format!(
+        r#"<Event DateTime="2024-05-01T10:15:00" EventUID="bb" Private="true">{plain}</Event>"#
+    ));
+    assert_eq!(whole.entries[0].restrictions, [Restriction::Private]);
+    assert_eq!(whole.encounters[0].restrictions, [Restriction::Private]);
+}
+
+#[test]
+fn events_of_words_alone_are_no_encounter() {
+    let record = event("<Narrative><Line>H: words</Line></Narrative>");
+    assert!(record.encounters.is_empty() && record.entries.is_empty());
+    assert_eq!(
+        record
+            .losses
+            .iter()
+            .filter(|l| l.reason == "free-text")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn midnight_is_a_day() {
+    let record = with_events(&format!(
+        r#"<Event DateTime="2024-05-01T00:00:00" EventUID="cc">{}</Event>"#,
+        code("")
+    ));
+    assert!(matches!(record.entries[0].date, PartialDate::Day(_)));
+}
+
+#[test]
+fn errors_are_refusals_or_faults() {
+    let answer = |code: &str| {
+        let xml = format!(
+            "<ClientIntegrationResponse><Response><Error><Code>{code}</Code></Error></Response></ClientIntegrationResponse>"
+        );
+        super::record::read(xml.as_bytes(), &practice())
+            .unwrap()
+            .said
+    };
+    assert!(matches!(
+        answer("SharingOutDissent"),
+        Said::Refused(crate::source::SourceRefusal::Dissent)
+    ));
+    assert!(matches!(
+        answer("NoSuchPatient"),
+        Said::Refused(crate::source::SourceRefusal::NoSuchPatient)
+    ));
+    assert!(matches!(answer("Out &lt;of&gt; cheese"), Said::Fault(code) if code == "Outofcheese"));
+}
+
+// Bad input: cut short anywhere, it is an error, never a panic and never half a record
+#[test]
+fn truncated_answers_are_refused() {
+    let Some(bytes) = sample() else { return };
+    for cut in (0..bytes.len() - 30).step_by(997) {
+        assert!(read(&bytes[..cut], &practice()).is_err(), "cut at {cut}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_values_never_panic(value in "\\PC{0,40}", day in "[0-9T:-]{0,20}") {
+        let text = quick_xml::escape::escape(value.as_str()).into_owned();
+        let _ = event(&format!("<ClinicalCode><Code Scheme='CTV3' Code='{text}' Term='{text}'/><Value>{text}</Value><ProblemEndDate>{day}</ProblemEndDate></ClinicalCode>"));
+    }
+}

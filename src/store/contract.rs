@@ -1,0 +1,551 @@
+//! What every engine must do: the same tests for each, written against the traits alone.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::audit::reader::{AuditReader, Cursor, Filter, Happening};
+use crate::audit::{AccessStep, AuditEntry, AuditLog, Disclosure, Interaction, Origin, What, row};
+use crate::fhir::{IdKey, Kind};
+use crate::record::NhsNumber;
+use crate::tabs::catalogue::{Tab, TabSet};
+
+/// Everything a store must be.
+pub(crate) trait Store:
+    TokenStore + OccasionStore + AuditLog + AuditReader + 'static
+{
+}
+impl<S: TokenStore + OccasionStore + AuditLog + AuditReader + 'static> Store for S {}
+
+pub(crate) fn now() -> Timestamp {
+    "2026-03-04T10:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn later(minutes: i64) -> Timestamp {
+    now() + SignedDuration::from_mins(minutes)
+}
+
+pub(crate) fn ods(code: &str) -> OdsCode {
+    OdsCode(code.to_owned())
+}
+
+pub(crate) fn patient() -> PatientId {
+    IdKey::new([7; 32]).patient(&NhsNumber::parse("9990000018").unwrap())
+}
+
+pub(crate) fn token(n: u8) -> TokenRow {
+    TokenRow {
+        hash: [n; 32],
+        client: "sandbox-backend".into(),
+        organisation: ods("Z9H01"),
+        clinician: Some("consultant".into()),
+        assurance: Some("asserted".into()),
+        occasion: Some(format!("occasion-{n}")),
+        patient: Some(patient()),
+        audit_of: None,
+        scopes: "patient/*.rs".into(),
+        issued_at: now(),
+        expires_at: later(5),
+    }
+}
+
+pub(crate) fn occasion(n: u8) -> OccasionRow {
+    OccasionRow {
+        id: format!("occasion-{n}"),
+        viewer: ods("Z9H01"),
+        client: "sandbox-backend".into(),
+        clinician: "consultant".into(),
+        role: "consultant".into(),
+        patient: patient(),
+        sealed_nhs: vec![1, 2, 3, n],
+        practice: ods("Z99001"),
+        tabs: TabSet::ALL.bits(),
+        protocol: "acute".into(),
+        purpose: vec!["TREAT".into()],
+        consent: Some(format!("consent-{n}")),
+        talk: Some("{\"asked\":true}".into()),
+        override_reason: None,
+        opened_at: now(),
+        ends_at: later(30),
+        withdrawn_at: None,
+        register_hash: "ab".repeat(32),
+    }
+}
+
+pub(crate) fn override_of(n: u8) -> (OccasionRow, AlertRow) {
+    let reason = ("unconscious".to_owned(), "Found collapsed".to_owned());
+    let row = OccasionRow {
+        purpose: vec!["BTG".into(), "ETREAT".into()],
+        consent: None,
+        talk: None,
+        override_reason: Some(reason.clone()),
+        ..occasion(n)
+    };
+    let alert = AlertRow {
+        id: format!("alert-{n}"),
+        viewer: row.viewer.clone(),
+        clinician: row.clinician.clone(),
+        patient: row.patient.clone(),
+        practice: row.practice.clone(),
+        occasion: row.id.clone(),
+        reason: reason.0,
+        text: reason.1,
+        at: now(),
+    };
+    (row, alert)
+}
+
+pub(crate) fn entry(what: What) -> AuditEntry {
+    AuditEntry {
+        client: Some("sandbox-backend".into()),
+        clinician: Some("consultant".into()),
+        role: Some("consultant".into()),
+        assurance: Some("asserted".into()),
+        viewer: Some(ods("Z9H01")),
+        practice: Some(ods("Z99001")),
+        patient: Some(patient()),
+        occasion: Some("occasion-1".into()),
+        purpose: vec!["TREAT".into()],
+        basis: Some("consent:consent-1".into()),
+        tabs: TabSet::from_iter([Tab::Problems]),
+        policy: Some("ab".repeat(32)),
+        exclusions: Some("appendix-a 1.0".into()),
+        token: Some("cd".repeat(32)),
+        ..AuditEntry::new(
+            now(),
+            what,
+            Origin {
+                request_id: "4d6c8d3e-0000-7000-8000-000000000001".into(),
+                address: Some([192, 0, 2, 7].into()),
+            },
+        )
+    }
+}
+
+pub(crate) fn disclosure(version: &str, entries: &[usize]) -> What {
+    let mut bits = Vec::new();
+    entries.iter().for_each(|n| row::mark(&mut bits, *n));
+    What::Disclosure(Disclosure {
+        interaction: Interaction {
+            name: "search-type",
+            kind: Some(Kind::Condition),
+            query: format!("patient={}&category=problem-list-item", patient()),
+        },
+        version: Some(version.to_owned()),
+        entries: bits,
+        other_ids: Vec::new(),
+    })
+}
+
+pub(crate) fn ids() -> Vec<String> {
+    (0..3)
+        .map(|n| format!("Condition/{}-{n}", patient()))
+        .collect()
+}
+
+/// Runs everything on a fresh, empty store.
+pub(crate) async fn contract<S: Store>(store: Arc<S>) {
+    tokens(&*store).await;
+    assertions(&store).await;
+    occasions(&*store).await;
+    refusals(&*store).await;
+    sharing(&*store).await;
+    trail(&*store).await;
+    reading(&*store).await;
+}
+
+// R108, R112: found by hash while it lives, with everything it is bound to; not a moment longer.
+async fn tokens(store: &impl Store) {
+    assert_eq!(store.find_token(&[1; 32], now()).unwrap(), None);
+    store.insert_token(token(1)).await.unwrap();
+    assert_eq!(store.find_token(&[1; 32], now()).unwrap(), Some(token(1)));
+    assert_eq!(store.find_token(&[1; 32], later(5)).unwrap(), None);
+    assert!(
+        store.insert_token(token(1)).await.is_err(),
+        "one hash, one token"
+    );
+    let reader = TokenRow {
+        hash: [2; 32],
+        clinician: None,
+        assurance: None,
+        occasion: None,
+        patient: None,
+        audit_of: Some(ods("Z99001")),
+        scopes: "system/AuditEvent.rs".into(),
+        ..token(2)
+    };
+    store.insert_token(reader.clone()).await.unwrap();
+    assert_eq!(store.find_token(&[2; 32], now()).unwrap(), Some(reader));
+    store.revoke_occasion_tokens("occasion-1").await.unwrap();
+    assert_eq!(store.find_token(&[1; 32], now()).unwrap(), None);
+    assert!(store.find_token(&[2; 32], now()).unwrap().is_some());
+}
+
+// An assertion is used once, whoever asks at the same time.
+async fn assertions<S: Store>(store: &Arc<S>) {
+    let asks: Vec<_> = (0..100)
+        .map(|_| {
+            let store = Arc::clone(store);
+            tokio::spawn(async move { store.use_assertion("client", "jti", later(5)).await })
+        })
+        .collect();
+    let mut first = 0;
+    for ask in asks {
+        first += usize::from(ask.await.unwrap().unwrap());
+    }
+    assert_eq!(first, 1);
+    assert!(store.use_assertion("other", "jti", later(5)).await.unwrap());
+}
+
+// R070, R092: an occasion is kept as it was opened, an override never without its alert, and withdrawal is at once.
+async fn occasions(store: &impl Store) {
+    store.insert_occasion(occasion(3), None).await.unwrap();
+    assert_eq!(
+        store.find_occasion("occasion-3").unwrap(),
+        Some(occasion(3))
+    );
+    assert_eq!(store.find_consent("consent-3").unwrap(), Some(occasion(3)));
+    assert_eq!(store.find_occasion("occasion-x").unwrap(), None);
+    assert_eq!(store.find_consent("consent-x").unwrap(), None);
+
+    let (row, alert) = override_of(4);
+    store
+        .insert_occasion(row.clone(), Some(alert.clone()))
+        .await
+        .unwrap();
+    assert_eq!(store.find_occasion("occasion-4").unwrap(), Some(row));
+    let (row, _) = override_of(5);
+    assert!(store.insert_occasion(row, Some(alert)).await.is_err());
+    assert_eq!(
+        store.find_occasion("occasion-5").unwrap(),
+        None,
+        "no override where its alert cannot be kept"
+    );
+
+    store.insert_token(token(3)).await.unwrap();
+    assert!(
+        !store
+            .withdraw_occasion("occasion-x", later(1))
+            .await
+            .unwrap()
+    );
+    assert!(
+        store
+            .withdraw_occasion("occasion-3", later(1))
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.find_token(&[3; 32], later(1)).unwrap(), None);
+    let withdrawn = store.find_occasion("occasion-3").unwrap().unwrap();
+    assert_eq!(withdrawn.withdrawn_at, Some(later(1)));
+    assert!(
+        !store
+            .withdraw_occasion("occasion-3", later(2))
+            .await
+            .unwrap(),
+        "it is withdrawn once"
+    );
+    let late = TokenRow {
+        hash: [33; 32],
+        ..token(3)
+    };
+    store.insert_token(late).await.unwrap();
+    assert_eq!(
+        store.find_token(&[33; 32], now()).unwrap(),
+        None,
+        "a token that was on its way is dead too"
+    );
+    assert!(
+        !store
+            .withdraw_occasion("occasion-4", later(30))
+            .await
+            .unwrap(),
+        "an occasion that has ended is not open"
+    );
+}
+
+// R077, R078: a refusal stands for this viewer, clinician and patient, until its time or a change of mind.
+async fn refusals(store: &impl Store) {
+    let row = RefusalRow {
+        viewer: ods("Z9H01"),
+        clinician: "consultant".into(),
+        patient: patient(),
+        at: now(),
+        until: later(30),
+        lifted_at: None,
+    };
+    let standing = |viewer: &str, clinician: &str, at| {
+        store
+            .standing_refusal(&ods(viewer), clinician, &patient(), at)
+            .unwrap()
+    };
+    store.insert_refusal(row.clone()).await.unwrap();
+    assert_eq!(standing("Z9H01", "consultant", later(29)), Some(row));
+    assert_eq!(standing("Z9H01", "consultant", later(30)), None);
+    assert_eq!(standing("Z9O01", "consultant", now()), None);
+    assert_eq!(standing("Z9H01", "nurse", now()), None);
+    store
+        .lift_refusal(&ods("Z9H01"), "consultant", &patient(), later(1))
+        .await
+        .unwrap();
+    assert_eq!(standing("Z9H01", "consultant", later(2)), None);
+}
+
+// R008, R064: the last word of each practice counts, and an opt-out anywhere is remembered.
+async fn sharing(store: &impl Store) {
+    let (one, two) = (ods("Z99001"), ods("Z99002"));
+    assert_eq!(store.remembered_opt_out(&patient()).unwrap(), None);
+    let say = |practice, opted_out, at| {
+        let store = &store;
+        async move {
+            store
+                .remember_sharing(&patient(), practice, opted_out, at)
+                .await
+                .unwrap();
+            store.remembered_opt_out(&patient()).unwrap()
+        }
+    };
+    assert_eq!(say(&one, true, now()).await, Some(one.clone()));
+    assert_eq!(say(&two, false, later(1)).await, Some(one.clone()));
+    assert_eq!(say(&one, false, later(2)).await, None);
+    assert_eq!(
+        say(&one, true, later(1)).await,
+        None,
+        "an answer that came late does not undo a later one"
+    );
+    assert_eq!(say(&two, true, later(3)).await, Some(two.clone()));
+}
+
+// R120, R125: every kind of row is taken, whatever is unknown.
+async fn trail(store: &impl Store) {
+    store
+        .register_version("version-1", &patient(), ids())
+        .await
+        .unwrap();
+    store
+        .register_version("version-1", &patient(), ids())
+        .await
+        .unwrap();
+    assert!(
+        store
+            .register_version("version-1", &patient(), vec!["Condition/other".into()])
+            .await
+            .is_err(),
+        "a version means one list for ever"
+    );
+    let text = vec!["Type 2 diabetes".to_owned()];
+    assert!(
+        store
+            .register_version("version-2", &patient(), text.clone())
+            .await
+            .is_err(),
+        "R128: ids only"
+    );
+    let mut other = disclosure("version-1", &[]);
+    if let What::Disclosure(disclosed) = &mut other {
+        disclosed.other_ids = text;
+    }
+    assert!(store.write(entry(other)).await.is_err(), "R128: ids only");
+    for what in [
+        What::Access(AccessStep::Token),
+        What::Access(AccessStep::Occasion),
+        What::Access(AccessStep::Override),
+        What::Access(AccessStep::Withdrawal),
+        What::Intent,
+        disclosure("version-1", &[0, 2]),
+        What::Refused(Interaction {
+            name: "read",
+            kind: None,
+            query: "Device/1".into(),
+        }),
+    ] {
+        store.write(entry(what.clone())).await.unwrap();
+        store
+            .write(AuditEntry::new(now(), what, Origin::default()))
+            .await
+            .unwrap();
+    }
+}
+
+// R121, R122, R130: everything comes back as it was written, newest first, to those it concerns.
+async fn reading(store: &impl Store) {
+    let all = |filter: Filter| store.events(&filter, 1000, None).unwrap().events;
+    let everything = all(Filter::default());
+    assert_eq!(
+        everything.len(),
+        14,
+        "the row that seals a version is no event"
+    );
+    assert_eq!(store.count(&Filter::default()).unwrap(), 14);
+    assert!(everything.is_sorted_by(|a, b| a.seq > b.seq));
+    let kinds: Vec<_> = everything.iter().rev().map(|e| e.happening).collect();
+    assert_eq!(kinds, Happening::ALL.map(|kind| [kind, kind]).concat());
+
+    let seen = all(Filter {
+        happening: Some(Happening::Disclosure),
+        practice: Some(ods("Z99001")),
+        ..Filter::default()
+    });
+    let [seen] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    let written = entry(disclosure("version-1", &[0, 2]));
+    assert_eq!(seen.at, written.at);
+    assert_eq!(seen.failure, None);
+    assert_eq!(seen.request_id, written.origin.request_id);
+    assert_eq!(seen.address, written.origin.address);
+    assert_eq!(seen.client, written.client);
+    assert_eq!(seen.clinician, written.clinician);
+    assert_eq!(seen.role, written.role);
+    assert_eq!(seen.assurance, written.assurance);
+    assert_eq!(seen.viewer, written.viewer);
+    assert_eq!(seen.practice, written.practice);
+    assert_eq!(seen.patient, written.patient);
+    assert_eq!(seen.occasion, written.occasion);
+    assert_eq!(seen.purpose, written.purpose);
+    assert_eq!(seen.basis, written.basis);
+    assert_eq!(seen.tabs, written.tabs);
+    assert_eq!(seen.decision, written.decision);
+    assert_eq!(seen.policy, written.policy);
+    assert_eq!(seen.exclusions, written.exclusions);
+    assert_eq!(seen.token, written.token);
+    assert_eq!(seen.interaction.as_deref(), Some("search-type"));
+    assert_eq!(seen.kind, Some(Kind::Condition));
+    assert_eq!(
+        seen.query,
+        Some(format!("patient={}&category=problem-list-item", patient()))
+    );
+    assert_eq!(seen.version.as_deref(), Some("version-1"));
+    assert_eq!(seen.disclosed, [ids()[0].clone(), ids()[2].clone()]);
+    assert_eq!(seen.unresolved, 0);
+
+    for (filter, count) in [
+        (
+            Filter {
+                practice: Some(ods("Z99001")),
+                ..Filter::default()
+            },
+            7,
+        ),
+        (
+            Filter {
+                practice: Some(ods("Z99002")),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                patient: Some(patient()),
+                practice: Some(ods("Z99001")),
+                ..Filter::default()
+            },
+            7,
+        ),
+        (
+            Filter {
+                patient: Some(patient()),
+                practice: Some(ods("Z99002")),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                occasion: Some("occasion-1".into()),
+                ..Filter::default()
+            },
+            7,
+        ),
+        (
+            Filter {
+                occasion: Some("occasion-3".into()),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                viewer: Some(ods("Z9H01")),
+                clinician: Some("consultant".into()),
+                request: Some(written.origin.request_id.clone()),
+                ..Filter::default()
+            },
+            7,
+        ),
+        (
+            Filter {
+                clinician: Some("nurse".into()),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                since: Some(now()),
+                until: Some(later(1)),
+                ..Filter::default()
+            },
+            14,
+        ),
+        (
+            Filter {
+                since: Some(later(1)),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                until: Some(now()),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                id: Some(seen.id),
+                ..Filter::default()
+            },
+            1,
+        ),
+        (
+            Filter {
+                id: Some(seen.id),
+                practice: Some(ods("Z99002")),
+                ..Filter::default()
+            },
+            0,
+        ),
+    ] {
+        assert_eq!(all(filter.clone()).len(), count, "{filter:?}");
+        assert_eq!(store.count(&filter).unwrap(), count as u64, "{filter:?}");
+    }
+
+    // Pages join up without a gap or a double, also while rows arrive.
+    let mut pages = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.events(&Filter::default(), 5, after).unwrap();
+        assert!(page.events.len() <= 5);
+        pages.extend(page.events);
+        store
+            .write(AuditEntry::new(now(), What::Intent, Origin::default()))
+            .await
+            .unwrap();
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(pages, everything);
+    let exact = store.events(&Filter::default(), 17, None).unwrap();
+    assert_eq!((exact.events.len(), exact.next), (17, None));
+    let below = store
+        .events(&Filter::default(), 10, Some(Cursor(0)))
+        .unwrap();
+    assert!(below.events.is_empty() && below.next.is_none());
+    // 17 happenings and one sealed version.
+    assert_eq!(store.head().unwrap().unwrap().size, 18);
+}

@@ -1,0 +1,58 @@
+//! Creates and upgrades the schema: numbered files, each once, all in one transaction.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::store::StoreError;
+
+/// `migrations/sqlite/`, in order. Files are only ever added.
+const MIGRATIONS: [(u32, &str, &str); 1] = [(
+    1,
+    "first",
+    include_str!("../../../migrations/sqlite/0001_first.sql"),
+)];
+
+/// Brings the schema to this program's version.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT",
+    )?;
+    let present: u32 = transaction.query_row(
+        "SELECT coalesce(max(version), 0) FROM schema_version",
+        [],
+        |row| row.get(0),
+    )?;
+    let latest = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
+    if present > latest {
+        return Err(StoreError(format!(
+            "the file has schema version {present}; this program knows {latest}"
+        )));
+    }
+    for (version, name, sql) in MIGRATIONS {
+        if version > present {
+            transaction.execute_batch(sql)?;
+            transaction.execute(
+                "INSERT INTO schema_version (version, name) VALUES (?1, ?2)",
+                (version, name),
+            )?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_start_changes_nothing_and_a_later_file_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        connection
+            .execute("INSERT INTO schema_version VALUES (999, 'later')", [])
+            .unwrap();
+        assert!(migrate(&mut connection).is_err());
+    }
+}
