@@ -161,7 +161,7 @@ fn what_the_source_restricts_is_restricted() {
             let mut it = f::problem("x", system::SNOMED, "90560007", "2020-01-01");
             it.restrictions.push(restriction);
             let reasons = label_one(family, PracticeRules::default(), it);
-            assert_eq!(reasons, [reason.clone()]);
+            assert_eq!(reasons, std::slice::from_ref(&reason));
             assert!(reason.withholds());
         }
     }

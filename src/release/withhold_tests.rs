@@ -200,8 +200,10 @@ fn what_cannot_be_told_apart_or_written_stops_the_record() {
     assert_eq!(try_release(vec![x()]), Err(ReleaseError::Patient));
     let mut broken = x();
     if let Resource::Condition(it) = &mut broken.resource {
-        it.subject = Box::default();
-        it.subject.id = Some("$invalid".to_owned());
+        *it.subject = crate::fhir::model::types::Reference {
+            id: Some("$invalid".to_owned()),
+            ..Default::default()
+        };
     }
     assert!(matches!(
         try_release(vec![f::patient(), broken]),

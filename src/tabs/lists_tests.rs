@@ -178,6 +178,7 @@ fn titles_and_codes_come_from_the_wording() {
                 "717711000000103".to_owned(),
                 "Problems".to_owned(),
             )],
+            ..Default::default()
         },
     );
     let ask = HeldAsk {
@@ -212,6 +213,33 @@ fn titles_and_codes_come_from_the_wording() {
         })
         .version(),
         held.version()
+    );
+}
+
+// The catalogue file fills every List; "recent" says what it means (R028)
+#[test]
+fn the_catalogue_file_has_words_for_every_list() {
+    let wording = TabWording::from_tables(&Tables::load().unwrap());
+    assert!(wording.missing().is_empty());
+    let problems = wording.lists.get("problems").unwrap();
+    assert_eq!(problems.codings[0].1, "717711000000103");
+    assert!(
+        wording
+            .lists
+            .get("recent")
+            .unwrap()
+            .note
+            .as_ref()
+            .unwrap()
+            .contains("3 months")
+    );
+    assert!(
+        wording
+            .lists
+            .get("allergies-and-adverse-reactions")
+            .unwrap()
+            .empty
+            .is_some()
     );
 }
 
