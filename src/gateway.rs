@@ -1,6 +1,5 @@
 //! Puts the stages together: the same gateway for `serve`, the sandbox and the tests.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +35,7 @@ use crate::source::worklist::HttpWorklist;
 use crate::source::{SourceError, SourceLimits};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, TokenRevoker, TokenStore};
-use crate::tabs::catalogue::TABS;
-use crate::tabs::lists::{ListWording, TabWording};
+use crate::tabs::lists::TabWording;
 
 /// What differs between installations.
 pub struct GatewayParts {
@@ -109,7 +107,7 @@ pub struct Gateway {
 pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartError> {
     let exclusions = Arc::new(ExclusionList::load_embedded()?);
     let tables = Arc::new(Tables::load()?);
-    let wording = wording(&tables);
+    let wording = TabWording::from_tables(&tables);
     if let missing @ [_, ..] = wording.missing().as_slice() {
         return Err(StartError::Wording(missing.join(", ")));
     }
@@ -286,42 +284,4 @@ fn smart_routes(
                 .route(&format!("{path}/revoke"), post(endpoints::revoke))
                 .with_state(revocation),
         )
-}
-
-/// Titles and codes of the Lists from the mapping tables.
-fn wording(tables: &Tables) -> TabWording {
-    let mut lists = BTreeMap::new();
-    let codings = |term: Option<&crate::mapping::Term>| {
-        term.map(|term| {
-            (
-                crate::record::system::SNOMED.to_owned(),
-                term.0.clone(),
-                term.1.clone(),
-            )
-        })
-        .into_iter()
-        .collect()
-    };
-    for tab in TABS {
-        if let Some(text) = tables.tab(tab) {
-            let wording = ListWording {
-                title: text.title.clone(),
-                codings: codings(text.list_code.as_ref()),
-            };
-            lists.insert(tab.code().to_owned(), wording);
-        }
-        for section in tab.sections() {
-            if let Some(text) = tables.section(*section) {
-                let wording = ListWording {
-                    title: text.title.clone(),
-                    codings: codings(text.list_code.as_ref()),
-                };
-                lists.insert(section.code().to_owned(), wording);
-            }
-        }
-    }
-    TabWording {
-        lists,
-        ..TabWording::default()
-    }
 }
