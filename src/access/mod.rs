@@ -2,6 +2,25 @@
 //!
 //! Invariant: no I/O, no clock. Every input is a parameter, so that any past decision can be replayed.
 
+pub mod basis;
+pub mod catalogue;
+mod decide;
+mod facts;
+pub mod identity;
+mod network;
+mod record;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{after_source, after_trace, before, on_read};
+pub use facts::{
+    AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs, ClinicianFacts, Fact,
+    OccasionFacts, PracticeFacts, ProtocolFacts, ReadInputs, SharingFact, TabCodes, ViewerFacts,
+};
+pub use network::{AddressRanges, RangeError};
+pub use record::{DecisionRecord, Inputs};
+
 use crate::tabs::catalogue::TabSet;
 
 /// The outcome of one decision: first failing rule wins, but every rule that could be evaluated is here for the audit.

@@ -2,8 +2,11 @@
 //!
 //! Invariants: never runs after the answer; cannot be switched off; holds no clinical content, only ids.
 
+pub mod fhir;
 pub mod merkle;
+pub mod reader;
 pub mod row;
+pub mod verify;
 
 use std::net::IpAddr;
 
@@ -170,6 +173,9 @@ pub enum AuditError {
     /// The store refused or failed.
     #[error("the audit trail cannot be written: {0}")]
     Store(String),
+    /// Something was given as an id that is none, and might be clinical content (R128).
+    #[error("the audit trail takes ids only")]
+    NoId,
     /// The writer has stopped.
     #[error("the audit writer has stopped")]
     Stopped,

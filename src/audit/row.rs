@@ -111,8 +111,13 @@ impl Row {
     /// The row of a happening.
     ///
     /// # Errors
-    /// No random bytes.
+    /// No random bytes, or an id that is none.
     pub fn new(entry: AuditEntry) -> Result<Self, AuditError> {
+        if let What::Disclosure(disclosed) = &entry.what
+            && !disclosed.other_ids.iter().all(|id| is_id(id))
+        {
+            return Err(AuditError::NoId);
+        }
         Self::build(entry, None)
     }
 
@@ -227,6 +232,18 @@ impl Row {
     }
 }
 
+/// Is this a FHIR id, with or without its type in front? Nothing else may stand in the trail as an id (R128).
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    let (kind, id) = text.split_once('/').unwrap_or(("Resource", text));
+    !kind.is_empty()
+        && kind.bytes().all(|b| b.is_ascii_alphabetic())
+        && (1..=64).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+}
+
 /// The ids of a held version as they are stored: one a line, `~` for the patient's id, which nearly every one repeats.
 #[must_use]
 pub fn pack_ids(patient: &PatientId, ids: &[String]) -> String {
@@ -272,4 +289,66 @@ pub fn is_marked(entries: &[u8], n: usize) -> bool {
 #[must_use]
 pub fn count_marked(entries: &[u8]) -> u32 {
     entries.iter().map(|byte| byte.count_ones()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R128
+    #[test]
+    fn only_ids_are_ids() {
+        for id in ["abc-1", "Condition/abc-1.2", &"a".repeat(64)] {
+            assert!(is_id(id), "{id}");
+        }
+        for text in [
+            "",
+            "Condition/",
+            "/x",
+            "Type 2 diabetes",
+            "a/b/c",
+            "a~b",
+            "a\nb",
+            "Gonorrhöe",
+            &"a".repeat(65),
+        ] {
+            assert!(!is_id(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bitmap_counts_from_the_lowest_bit() {
+        let mut bits = Vec::new();
+        for n in [0, 9, 17] {
+            mark(&mut bits, n);
+        }
+        assert_eq!(bits, [0b1, 0b10, 0b10]);
+        assert_eq!(count_marked(&bits), 3);
+        let marked: Vec<_> = (0..100).filter(|n| is_marked(&bits, *n)).collect();
+        assert_eq!(marked, [0, 9, 17]);
+    }
+
+    // R126: two rows that differ in anything have different leaves, also where text moves from one column to the next.
+    #[test]
+    fn every_column_is_in_the_leaf() {
+        let plain = [Field::Null; COLUMNS.len()];
+        let mut leaves = vec![leaf_of(b"salt", &plain), leaf_of(b"tlas", &plain)];
+        for n in 0..COLUMNS.len() {
+            for value in [
+                Field::Int(0),
+                Field::Text(""),
+                Field::Text("a"),
+                Field::Blob(b""),
+                Field::Blob(b"a"),
+            ] {
+                let mut fields = plain;
+                fields[n] = value;
+                leaves.push(leaf_of(b"salt", &fields));
+            }
+        }
+        let all = leaves.len();
+        leaves.sort_unstable();
+        leaves.dedup();
+        assert_eq!(leaves.len(), all);
+    }
 }

@@ -1,3 +1,21 @@
 //! Sensitivity labels: codes to category, category to `meta.security` with its basis (design.md 6).
 //!
-//! Invariants: never lowers a label that the source set; lets no resource type through unlabelled.
+//! Invariants: never lowers a label that the source set; lets no resource type through unlabelled. Two steps, both data in
+//! `mappings/exclusions/`: [`ExclusionList`] says which category a code falls into, and what each category means.
+
+mod codings;
+mod label;
+mod list;
+mod matcher;
+mod meta;
+mod policy;
+mod reason;
+mod report;
+mod sctid;
+
+pub use label::{LabelError, Labelled, LabelledRecord, PracticeRules, label};
+pub use list::{ExclusionList, ListError, Row};
+pub use meta::{Confidentiality, clear_labels};
+pub use policy::{Category, UncheckablePolicy};
+pub use reason::Reason;
+pub use report::{WithheldEntry, WithheldReport};

@@ -1,6 +1,21 @@
 //! Occasions: one point-of-care contact of one clinician with one patient, opened by explicit consent or an emergency
 //! override (S2 6.2.1, 6.5), short, withdrawable, and the frame of everything that is read.
 
+mod asked;
+pub mod consent_fhir;
+mod facts;
+mod open;
+mod opener;
+mod read;
+mod seal;
+#[cfg(test)]
+mod tests;
+mod trail;
+
+pub use open::{OccasionParts, Occasions, Windows};
+pub use read::{ReadOccasion, ReadRefusal};
+pub use seal::{SealError, SealKey};
+
 use jiff::Timestamp;
 
 use crate::fhir::PatientId;
@@ -57,6 +72,9 @@ pub enum AskedBasis {
     },
 }
 
+/// What `treatment` has to be: the viewer's own worklist says who is registered for treatment (R104).
+pub const WORKLIST: &str = "worklist";
+
 /// The consent conversation (R072 to R076): `None` or `false` where an item is missing, which refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -108,7 +126,7 @@ pub struct ChildView {
 }
 
 /// An open occasion.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOccasion {
     /// Its id.
     pub id: String,

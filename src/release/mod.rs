@@ -1,3 +1,26 @@
 //! What may leave: withholds what is labelled so, heals what pointed to it, encodes the rest once.
 //!
-//! Invariant: no reference, count, total, ETag or order tells that something was withheld.
+//! Invariant: no reference, count, total, ETag or order tells that something was withheld. [`ReleasedRecord`] comes only out
+//! of [`withhold`], [`Held`] only out of a `ReleasedRecord`, and [`Released`], the view that one request may have of it, only
+//! out of [`for_caller`].
+
+mod bits;
+pub mod dates;
+mod held;
+mod index;
+mod indexer;
+mod param;
+mod released;
+mod splice;
+mod withhold;
+
+pub use bits::Bits;
+pub use held::{Held, HeldAsk};
+pub use index::{DateSpan, SearchIndex, Token};
+pub use param::Param;
+pub use released::{Released, for_caller};
+pub use splice::{Clinical, Mode, Part};
+pub use withhold::{ReleaseError, ReleasedEntry, ReleasedRecord, withhold};
+
+#[cfg(test)]
+pub(crate) mod fixture;

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
+use crate::audit::reader::{AuditReader, Cursor, Filter, Happening};
 use crate::audit::{AccessStep, AuditEntry, AuditLog, Disclosure, Interaction, Origin, What, row};
 use crate::fhir::{IdKey, Kind};
 use crate::record::NhsNumber;
 use crate::tabs::catalogue::{Tab, TabSet};
 
 /// Everything a store must be.
-pub(crate) trait Store: TokenStore + OccasionStore + AuditLog + 'static {}
-impl<S: TokenStore + OccasionStore + AuditLog + 'static> Store for S {}
+pub(crate) trait Store:
+    TokenStore + OccasionStore + AuditLog + AuditReader + 'static
+{
+}
+impl<S: TokenStore + OccasionStore + AuditLog + AuditReader + 'static> Store for S {}
 
 pub(crate) fn now() -> Timestamp {
     "2026-03-04T10:00:00Z".parse().unwrap()
@@ -148,6 +152,7 @@ pub(crate) async fn contract<S: Store>(store: Arc<S>) {
     refusals(&*store).await;
     sharing(&*store).await;
     trail(&*store).await;
+    reading(&*store).await;
 }
 
 // R108, R112: found by hash while it lives, with everything it is bound to; not a moment longer.
@@ -329,6 +334,19 @@ async fn trail(store: &impl Store) {
             .is_err(),
         "a version means one list for ever"
     );
+    let text = vec!["Type 2 diabetes".to_owned()];
+    assert!(
+        store
+            .register_version("version-2", &patient(), text.clone())
+            .await
+            .is_err(),
+        "R128: ids only"
+    );
+    let mut other = disclosure("version-1", &[]);
+    if let What::Disclosure(disclosed) = &mut other {
+        disclosed.other_ids = text;
+    }
+    assert!(store.write(entry(other)).await.is_err(), "R128: ids only");
     for what in [
         What::Access(AccessStep::Token),
         What::Access(AccessStep::Occasion),
@@ -348,4 +366,186 @@ async fn trail(store: &impl Store) {
             .await
             .unwrap();
     }
+}
+
+// R121, R122, R130: everything comes back as it was written, newest first, to those it concerns.
+async fn reading(store: &impl Store) {
+    let all = |filter: Filter| store.events(&filter, 1000, None).unwrap().events;
+    let everything = all(Filter::default());
+    assert_eq!(
+        everything.len(),
+        14,
+        "the row that seals a version is no event"
+    );
+    assert_eq!(store.count(&Filter::default()).unwrap(), 14);
+    assert!(everything.is_sorted_by(|a, b| a.seq > b.seq));
+    let kinds: Vec<_> = everything.iter().rev().map(|e| e.happening).collect();
+    assert_eq!(kinds, Happening::ALL.map(|kind| [kind, kind]).concat());
+
+    let seen = all(Filter {
+        happening: Some(Happening::Disclosure),
+        practice: Some(ods("Z99001")),
+        ..Filter::default()
+    });
+    let [seen] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    let written = entry(disclosure("version-1", &[0, 2]));
+    assert_eq!(seen.at, written.at);
+    assert_eq!(seen.failure, None);
+    assert_eq!(seen.request_id, written.origin.request_id);
+    assert_eq!(seen.address, written.origin.address);
+    assert_eq!(seen.client, written.client);
+    assert_eq!(seen.clinician, written.clinician);
+    assert_eq!(seen.role, written.role);
+    assert_eq!(seen.assurance, written.assurance);
+    assert_eq!(seen.viewer, written.viewer);
+    assert_eq!(seen.practice, written.practice);
+    assert_eq!(seen.patient, written.patient);
+    assert_eq!(seen.occasion, written.occasion);
+    assert_eq!(seen.purpose, written.purpose);
+    assert_eq!(seen.basis, written.basis);
+    assert_eq!(seen.tabs, written.tabs);
+    assert_eq!(seen.decision, written.decision);
+    assert_eq!(seen.policy, written.policy);
+    assert_eq!(seen.exclusions, written.exclusions);
+    assert_eq!(seen.token, written.token);
+    assert_eq!(seen.interaction.as_deref(), Some("search-type"));
+    assert_eq!(seen.kind, Some(Kind::Condition));
+    assert_eq!(
+        seen.query,
+        Some(format!("patient={}&category=problem-list-item", patient()))
+    );
+    assert_eq!(seen.version.as_deref(), Some("version-1"));
+    assert_eq!(seen.disclosed, [ids()[0].clone(), ids()[2].clone()]);
+    assert_eq!(seen.unresolved, 0);
+
+    for (filter, count) in [
+        (
+            Filter {
+                practice: Some(ods("Z99001")),
+                ..Filter::default()
+            },
+            7,
+        ),
+        (
+            Filter {
+                practice: Some(ods("Z99002")),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                patient: Some(patient()),
+                practice: Some(ods("Z99001")),
+                ..Filter::default()
+            },
+            7,
+        ),
+        (
+            Filter {
+                patient: Some(patient()),
+                practice: Some(ods("Z99002")),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                occasion: Some("occasion-1".into()),
+                ..Filter::default()
+            },
+            7,
+        ),
+        (
+            Filter {
+                occasion: Some("occasion-3".into()),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                viewer: Some(ods("Z9H01")),
+                clinician: Some("consultant".into()),
+                request: Some(written.origin.request_id.clone()),
+                ..Filter::default()
+            },
+            7,
+        ),
+        (
+            Filter {
+                clinician: Some("nurse".into()),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                since: Some(now()),
+                until: Some(later(1)),
+                ..Filter::default()
+            },
+            14,
+        ),
+        (
+            Filter {
+                since: Some(later(1)),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                until: Some(now()),
+                ..Filter::default()
+            },
+            0,
+        ),
+        (
+            Filter {
+                id: Some(seen.id),
+                ..Filter::default()
+            },
+            1,
+        ),
+        (
+            Filter {
+                id: Some(seen.id),
+                practice: Some(ods("Z99002")),
+                ..Filter::default()
+            },
+            0,
+        ),
+    ] {
+        assert_eq!(all(filter.clone()).len(), count, "{filter:?}");
+        assert_eq!(store.count(&filter).unwrap(), count as u64, "{filter:?}");
+    }
+
+    // Pages join up without a gap or a double, also while rows arrive.
+    let mut pages = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.events(&Filter::default(), 5, after).unwrap();
+        assert!(page.events.len() <= 5);
+        pages.extend(page.events);
+        store
+            .write(AuditEntry::new(now(), What::Intent, Origin::default()))
+            .await
+            .unwrap();
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(pages, everything);
+    let exact = store.events(&Filter::default(), 17, None).unwrap();
+    assert_eq!((exact.events.len(), exact.next), (17, None));
+    let below = store
+        .events(&Filter::default(), 10, Some(Cursor(0)))
+        .unwrap();
+    assert!(below.events.is_empty() && below.next.is_none());
+    // 17 happenings and one sealed version.
+    assert_eq!(store.head().unwrap().unwrap().size, 18);
 }

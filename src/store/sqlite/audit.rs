@@ -171,8 +171,8 @@ impl AuditLog for SqliteStore {
         ids: Vec<String>,
     ) -> BoxFuture<'a, Result<(), AuditError>> {
         Box::pin(async move {
-            if ids.iter().any(|id| id.contains(['~', '\n', '\r'])) {
-                return Err(AuditError::Store("an id is no FHIR id".into()));
+            if !ids.iter().all(|id| row::is_id(id)) {
+                return Err(AuditError::NoId);
             }
             let packed = row::pack_ids(patient, &ids);
             let digest = row::version_digest(patient.as_str(), &packed);

@@ -4,19 +4,25 @@
 //! but what waits (`writer.rs`). Two processes may open the same file: the row number decides who was first.
 
 mod audit;
+mod events;
 mod migrate;
 mod occasions;
 mod read;
 #[cfg(test)]
+mod tamper;
+#[cfg(test)]
 pub(crate) mod tests;
 mod tokens;
 mod values;
+mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+
+pub use verify::verify;
 
 use super::StoreError;
 

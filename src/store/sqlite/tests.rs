@@ -268,6 +268,40 @@ async fn alerts_are_for_their_viewer() {
     assert_eq!(store.alerts(&contract::ods("Z9O01")).unwrap(), []);
 }
 
+// R009, R128: words that somebody takes for ids are refused, and reach no file, not even a rolled back one.
+#[tokio::test]
+async fn no_clinical_word_reaches_the_file() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let planted = "Gonorrhoea of pharynx";
+    let ids = vec![contract::ids()[0].clone(), planted.to_owned()];
+    let patient = contract::patient();
+    assert!(
+        store
+            .register_version("version-1", &patient, ids.clone())
+            .await
+            .is_err()
+    );
+    let mut disclosed = contract::disclosure("version-1", &[]);
+    if let What::Disclosure(disclosure) = &mut disclosed {
+        disclosure.other_ids = ids;
+    }
+    assert!(store.write(entry(disclosed)).await.is_err());
+    store.write(entry(What::Intent)).await.unwrap();
+    let mut marker = 0;
+    for file in std::fs::read_dir(&folder.0).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let has = |word: &str| {
+            bytes
+                .windows(word.len())
+                .any(|part| part == word.as_bytes())
+        };
+        assert!(!has(planted) && !has("pharynx"));
+        marker += usize::from(has(patient.as_str()));
+    }
+    assert!(marker > 0, "the scan would have found it");
+}
+
 const CHILD: &str = "OPENMIG_TEST_CHILD";
 
 /// Not a test of its own: the process that `survives_kill_9` kills.
@@ -290,6 +324,7 @@ async fn child_that_writes() {
             }
         });
     }
+    drop(told);
     while let Some(id) = acknowledged.recv().await {
         println!("acknowledged {id}");
     }

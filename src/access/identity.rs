@@ -1,0 +1,213 @@
+//! Do trace service and source speak of the same person (R012)? And how old is that person?
+//!
+//! Names are compared without case, accents, blanks and punctuation; dates as far as both are known.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::facts::{AgeBand, Fact};
+
+/// Somebody, as one system knows them.
+#[derive(Clone, Copy, Default)]
+pub struct Person<'a> {
+    /// Family name.
+    pub family: Option<&'a str>,
+    /// First given name (others may follow it).
+    pub given: Option<&'a str>,
+    /// `YYYY-MM-DD`, `YYYY-MM` or `YYYY`.
+    pub birth_date: Option<&'a str>,
+}
+
+/// What agrees. Nothing here says who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityFindings {
+    /// Family name.
+    pub family: bool,
+    /// First given name: the same, or one the beginning of the other.
+    pub given: bool,
+    /// Date of birth.
+    pub birth_date: bool,
+}
+
+impl IdentityFindings {
+    /// Compares two systems' view; what one of them does not say does not agree.
+    #[must_use]
+    pub fn compare(trace: &Person<'_>, source: &Person<'_>) -> Self {
+        Self {
+            family: same_family(trace.family, source.family),
+            given: same_given(trace.given, source.given),
+            birth_date: same_date(trace.birth_date, source.birth_date),
+        }
+    }
+
+    /// The same person.
+    #[must_use]
+    pub fn agrees(self) -> bool {
+        self.family && self.given && self.birth_date
+    }
+}
+
+fn same_family(a: Option<&str>, b: Option<&str>) -> bool {
+    let (a, b) = (folded(a), folded(b));
+    !a.is_empty() && a == b
+}
+
+fn same_given(a: Option<&str>, b: Option<&str>) -> bool {
+    match (first_word(a), first_word(b)) {
+        // Somebody with one name only has no given name in either system.
+        (None, None) => true,
+        (Some(a), Some(b)) => a.starts_with(&b) || b.starts_with(&a),
+        _ => false,
+    }
+}
+
+fn first_word(name: Option<&str>) -> Option<String> {
+    name.unwrap_or_default()
+        .split_whitespace()
+        .map(|word| folded(Some(word)))
+        .find(|word| !word.is_empty())
+}
+
+fn same_date(a: Option<&str>, b: Option<&str>) -> bool {
+    let (Some(a), Some(b)) = (a.map(str::trim), b.map(str::trim)) else {
+        return false;
+    };
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    matches!(short.len(), 4 | 7 | 10) && days(short).is_some() && long.starts_with(short)
+}
+
+/// Lower case, letters and digits only, Latin letters without their accents.
+fn folded(name: Option<&str>) -> String {
+    let mut out = String::new();
+    for c in name
+        .unwrap_or_default()
+        .chars()
+        .flat_map(char::to_lowercase)
+    {
+        match c {
+            'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => out.push('a'),
+            'ç' | 'ć' | 'č' => out.push('c'),
+            'ď' | 'đ' | 'ð' => out.push('d'),
+            'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ė' | 'ę' | 'ě' => out.push('e'),
+            'ğ' => out.push('g'),
+            'ì' | 'í' | 'î' | 'ï' | 'ī' | 'į' | 'ı' => out.push('i'),
+            'ł' | 'ľ' => out.push('l'),
+            'ñ' | 'ń' | 'ň' => out.push('n'),
+            'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ő' | 'ō' => out.push('o'),
+            'ř' => out.push('r'),
+            'ś' | 'š' | 'ş' | 'ș' => out.push('s'),
+            'ť' | 'ţ' | 'ț' => out.push('t'),
+            'ù' | 'ú' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' => out.push('u'),
+            'ý' | 'ÿ' => out.push('y'),
+            'ź' | 'ż' | 'ž' => out.push('z'),
+            'æ' => out.push_str("ae"),
+            'œ' => out.push_str("oe"),
+            'ß' => out.push_str("ss"),
+            'þ' => out.push_str("th"),
+            c if c.is_alphanumeric() => out.push(c),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Under 16 on `today`, or not; unknown where the date does not settle it.
+#[must_use]
+pub fn age_band(birth_date: Option<&str>, today: Date) -> Fact<AgeBand> {
+    let Some((first, last)) = birth_date.map(str::trim).and_then(days) else {
+        return Fact::Unknown;
+    };
+    let adult = |born: Date| {
+        born.checked_add(16.years())
+            .is_ok_and(|birthday| birthday <= today)
+    };
+    match (adult(first), adult(last)) {
+        (true, true) => Fact::Known(AgeBand::Adult),
+        (false, false) => Fact::Known(AgeBand::Child),
+        _ => Fact::Unknown,
+    }
+}
+
+/// First and last day that a date of this precision can mean.
+fn days(text: &str) -> Option<(Date, Date)> {
+    let mut parts = text.split('-');
+    let year: i16 = parts.next()?.parse().ok()?;
+    let month: Option<i8> = parts.next().map(str::parse).transpose().ok()?;
+    let day: Option<i8> = parts.next().map(str::parse).transpose().ok()?;
+    if parts.next().is_some() {
+        return None;
+    }
+    let first = Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).ok()?;
+    let last = match (month, day) {
+        (_, Some(_)) => first,
+        (Some(_), None) => first.last_of_month(),
+        (None, None) => first.last_of_year(),
+    };
+    Some((first, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn person<'a>(family: &'a str, given: &'a str, born: &'a str) -> Person<'a> {
+        Person {
+            family: Some(family),
+            given: Some(given),
+            birth_date: Some(born),
+        }
+    }
+
+    // R012
+    #[test]
+    fn the_same_person_is_recognised_across_spellings() {
+        let trace = person("O'Brien-Søndergård", "Zoë Anne", "1957-03-14");
+        for source in [
+            person("O'BRIEN SONDERGARD", "ZOE", "1957-03-14"),
+            person("Obrien Sondergard", "Z", "1957-03-14"),
+            person("O’Brien-Søndergård", "Zoë", "1957-03"),
+        ] {
+            assert!(IdentityFindings::compare(&trace, &source).agrees());
+            assert!(IdentityFindings::compare(&source, &trace).agrees());
+        }
+    }
+
+    // R012
+    #[test]
+    fn another_person_or_a_silent_system_does_not_agree() {
+        let trace = person("Patel", "Meera", "1957-03-14");
+        for source in [
+            person("Patel", "Meera", "1957-03-15"),
+            person("Patel", "Meera", "1957-3"),
+            person("Patel", "Anjali", "1957-03-14"),
+            person("Shah", "Meera", "1957-03-14"),
+            person("", "Meera", "1957-03-14"),
+            person("Patel", "", "1957-03-14"),
+            Person {
+                birth_date: None,
+                ..trace
+            },
+        ] {
+            assert!(!IdentityFindings::compare(&trace, &source).agrees());
+        }
+        let nobody = Person::default();
+        assert!(!IdentityFindings::compare(&nobody, &nobody).agrees());
+    }
+
+    // R075
+    #[test]
+    fn sixteen_begins_on_the_birthday() {
+        let today = date(2026, 11, 22);
+        let band = |born| age_band(Some(born), today);
+        assert_eq!(band("2010-11-22"), Fact::Known(AgeBand::Adult));
+        assert_eq!(band("2010-11-23"), Fact::Known(AgeBand::Child));
+        assert_eq!(band("2010-11"), Fact::Unknown);
+        assert_eq!(band("2010-10"), Fact::Known(AgeBand::Adult));
+        assert_eq!(band("2010"), Fact::Unknown);
+        assert_eq!(band("2011"), Fact::Known(AgeBand::Child));
+        assert_eq!(band("soon"), Fact::Unknown);
+        assert_eq!(age_band(None, today), Fact::Unknown);
+    }
+}

@@ -1,0 +1,71 @@
+//! Why an entry is restricted: for the label's basis and for the practice's report, never for the viewer.
+
+/// One reason.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A code of it is on the exclusion list.
+    Listed {
+        /// Id of the list's line, for example `appendix-a-35`.
+        row: String,
+        /// The line's category.
+        category: String,
+        /// The category is withheld (R041: the policy can switch one off).
+        withheld: bool,
+    },
+    /// The source put it, or what contains it, under a confidentiality policy; `known` when its policy list has that one.
+    SourcePolicy {
+        /// The policy list holds it.
+        known: bool,
+    },
+    /// Marked private in the source (R043).
+    Private,
+    /// Its code's text identifies a person.
+    Identifying,
+    /// The source had already labelled it more than normally confidential.
+    SourceLabel,
+    /// No code that could be checked, in a section where that is not enough (R051).
+    Uncheckable,
+    /// The whole record is restricted.
+    RestrictedRecord,
+    /// What contains it is not in the record, so that its restrictions are unknown: fails closed.
+    ContainerUnknown,
+}
+
+impl Reason {
+    /// Does the entry stay behind for it?
+    #[must_use]
+    pub fn withholds(&self) -> bool {
+        !matches!(
+            self,
+            Self::Listed {
+                withheld: false,
+                ..
+            }
+        )
+    }
+
+    /// The code of our CodeSystem of exclusion categories: the label that goes with it, and the key of the report's counts.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Listed { category, .. } => category,
+            Self::SourcePolicy { .. } => "source-policy",
+            Self::Private => "private",
+            Self::Identifying => "identifying",
+            Self::SourceLabel => "source-label",
+            Self::Uncheckable => "uncheckable",
+            Self::RestrictedRecord => "restricted-record",
+            Self::ContainerUnknown => "container-unknown",
+        }
+    }
+
+    /// The id of the policy row that it rests on, for the label's basis (DS4P).
+    #[must_use]
+    pub fn basis(&self) -> &str {
+        match self {
+            Self::Listed { row, .. } => row,
+            Self::SourcePolicy { known: false } => "source-policy-unknown",
+            other => other.code(),
+        }
+    }
+}

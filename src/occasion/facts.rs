@@ -1,0 +1,114 @@
+//! What register and holds say of those who look and of the practice, as facts for a decision.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::access::{ClinicianFacts, Fact, PracticeFacts, ProtocolFacts, TabCodes, ViewerFacts};
+use crate::record::OdsCode;
+use crate::record::date::london;
+use crate::register::{Holds, OrganisationKind, Register};
+
+/// The register and the holds, both taken once for one decision.
+pub(super) struct RegisterView<'a> {
+    pub register: &'a Register,
+    pub holds: &'a Holds,
+    pub today: Date,
+}
+
+/// The day of a moment in Europe/London: what "in date" means for English organisations.
+pub(super) fn day_of(now: Timestamp) -> Date {
+    now.to_zoned(london()).date()
+}
+
+impl RegisterView<'_> {
+    /// The client is registered and may act for this viewer.
+    pub fn client(&self, client: &str, viewer: &OdsCode) -> Fact<bool> {
+        Fact::known_or_unknown(self.register.clients.get(client).map(|client| {
+            client.audit_of.is_none()
+                && client
+                    .organisation
+                    .as_ref()
+                    .is_none_or(|organisation| organisation == viewer)
+        }))
+    }
+
+    pub fn viewer(&self, ods: &OdsCode) -> Fact<ViewerFacts> {
+        Fact::known_or_unknown(self.register.organisations.get(ods).map(|organisation| {
+            ViewerFacts {
+                ods: ods.clone(),
+                kind: organisation.kind,
+                signed: organisation.has_signed(&self.register.agreement, self.today),
+                active: !organisation.suspended && !self.holds.organisations.contains(ods),
+                assurance_until: organisation.assurance_until,
+                qualified_roles: organisation.qualified_roles.iter().cloned().collect(),
+            }
+        }))
+    }
+
+    /// `claimed` is the organisation that the clinician is said to act for.
+    pub fn clinician(
+        &self,
+        username: &str,
+        viewer: &OdsCode,
+        claimed: &OdsCode,
+    ) -> Fact<ClinicianFacts> {
+        Fact::known_or_unknown(self.register.users.get(username).map(|user| {
+            ClinicianFacts {
+                username: user.username.clone(),
+                role: user.role.clone(),
+                acts_for_viewer: user.organisations.contains(viewer) && claimed == viewer,
+                revoked: user.revoked || self.holds.users.contains(username),
+                training_until: user.training_until,
+                terms_accepted: user
+                    .terms_accepted
+                    .as_ref()
+                    .filter(|(_, accepted)| *accepted <= self.today)
+                    .map(|(version, _)| version.clone()),
+            }
+        }))
+    }
+
+    /// The viewer's protocols, or the one of this id, with what each gives to `role`.
+    pub fn protocols(
+        &self,
+        viewer: &OdsCode,
+        role: Option<&str>,
+        only: Option<&str>,
+    ) -> Vec<ProtocolFacts> {
+        self.register
+            .protocols
+            .values()
+            .filter(|protocol| {
+                protocol.viewer == *viewer && only.is_none_or(|only| protocol.id == only)
+            })
+            .map(|protocol| ProtocolFacts {
+                id: protocol.id.clone(),
+                purposes: protocol.purposes.clone(),
+                from: protocol.valid.0,
+                until: protocol.valid.1,
+                tabs: TabCodes(
+                    role.and_then(|role| protocol.roles.get(role))
+                        .copied()
+                        .unwrap_or_default(),
+                ),
+            })
+            .collect()
+    }
+
+    pub fn practice(&self, ods: Option<&OdsCode>, viewer: &OdsCode) -> Fact<PracticeFacts> {
+        let found = ods.and_then(|ods| self.register.organisations.get(ods));
+        Fact::known_or_unknown(found.map(|practice| {
+            let held = self.holds.organisations.contains(&practice.ods)
+                || self
+                    .holds
+                    .pairs
+                    .contains(&(practice.ods.clone(), viewer.clone()));
+            PracticeFacts {
+                ods: practice.ods.clone(),
+                signed: practice.kind == OrganisationKind::Practice
+                    && practice.has_signed(&self.register.agreement, self.today),
+                enabled: practice.enabled && !practice.suspended && !held,
+            }
+        }))
+    }
+}

@@ -1,0 +1,295 @@
+//! A released record as it is held in memory for a short time (design.md 3): encoded, indexed, with its Lists, in the order
+//! in which it is shown. Never source text, never an excluded entry, never why something was withheld.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::bits::Bits;
+use super::indexer::Indexer;
+use super::withhold::{ReleaseError, ReleasedEntry, ReleasedRecord};
+use crate::fhir::{Kind, PatientId};
+use crate::labelling::Confidentiality;
+use crate::mapping::SectionGap;
+use crate::record::{OdsCode, SourceFamily, Standing};
+use crate::tabs::lists::{self, TabWording};
+
+/// What [`Held::build`] needs beside the record.
+#[derive(Debug, Clone, Copy)]
+pub struct HeldAsk<'a> {
+    /// When the source answered: the date of every List (R010).
+    pub retrieved_at: Timestamp,
+    /// Titles, codes and notices.
+    pub wording: &'a TabWording,
+    /// The practice's name for `List.source`, where the register has it.
+    pub practice_name: Option<&'a str>,
+    /// Where the exclusion list in force can be read, for example `http://127.0.0.1:8080/exclusions` (R045).
+    pub exclusions_url: &'a str,
+}
+
+/// A released record, ready to be looked at. Its entries: Patient, Lists, then everything else newest first, what is there
+/// only for others' sake last (R035).
+#[derive(Debug)]
+pub struct Held {
+    patient: PatientId,
+    practice: OdsCode,
+    family: SourceFamily,
+    standing: Standing,
+    retrieved_at: Timestamp,
+    version: String,
+    entries: Vec<ReleasedEntry>,
+    gaps: Vec<SectionGap>,
+    at: HashMap<(Kind, String), usize>,
+    by_kind: HashMap<Kind, Vec<usize>>,
+    /// For each entry, the entries that it refers to.
+    refers_to: Vec<Vec<usize>>,
+    /// For each entry, its named references resolved: (search parameter, entry).
+    links: Vec<Vec<(&'static str, usize)>>,
+    /// Entries above normal confidentiality, where a category is switched off.
+    sensitive: Bits,
+}
+
+impl Held {
+    /// Orders the record, makes its Lists, and ties every reference to its target.
+    ///
+    /// # Errors
+    /// A List cannot be encoded.
+    pub fn build(record: ReleasedRecord, ask: &HeldAsk<'_>) -> Result<Self, ReleaseError> {
+        let ReleasedRecord {
+            patient,
+            practice,
+            family,
+            standing,
+            list_applied,
+            entries: mut rest,
+            gaps,
+            ..
+        } = record;
+        let rank = |entry: &ReleasedEntry| match entry.kind {
+            Kind::Patient => 0,
+            _ if entry.tabs.is_empty() => 2,
+            _ => 1,
+        };
+        rest.sort_by(|a, b| {
+            rank(a)
+                .cmp(&rank(b))
+                .then_with(|| a.date.newest_first(&b.date))
+        });
+        let version = version(&practice, &rest, &gaps, ask);
+
+        let mut lists = Vec::new();
+        if !rest.is_empty() {
+            let highest = rest
+                .iter()
+                .map(ReleasedEntry::confidentiality)
+                .max()
+                .unwrap_or_default();
+            let mut indexer = Indexer::default();
+            let made = lists::build(&lists::ListsAsk {
+                patient: &patient,
+                practice: &practice,
+                practice_name: ask.practice_name,
+                rule: lists::Rule::of(family, list_applied),
+                retrieved_at: ask.retrieved_at,
+                exclusions_url: ask.exclusions_url,
+                wording: ask.wording,
+                gaps: &gaps,
+                entries: &rest,
+                highest,
+            });
+            for list in made {
+                lists.push(ReleasedEntry::encode(
+                    &mut indexer,
+                    Kind::List,
+                    list.id,
+                    &list.resource,
+                    list.sections,
+                    highest,
+                    crate::record::PartialDate::Unknown,
+                )?);
+            }
+        }
+        let mut entries = Vec::with_capacity(rest.len() + lists.len());
+        let mut rest = rest.into_iter();
+        entries.extend(rest.next());
+        entries.extend(lists);
+        entries.extend(rest);
+
+        let mut at = HashMap::with_capacity(entries.len());
+        let mut by_name = HashMap::with_capacity(entries.len());
+        let mut by_kind: HashMap<Kind, Vec<usize>> = HashMap::new();
+        for (n, entry) in entries.iter().enumerate() {
+            at.insert((entry.kind, entry.id.clone()), n);
+            by_name.insert(format!("{}/{}", entry.kind.name(), entry.id), n);
+            by_kind.entry(entry.kind).or_default().push(n);
+        }
+        let refers_to = entries
+            .iter_mut()
+            .map(|entry| {
+                std::mem::take(&mut entry.refers_to)
+                    .iter()
+                    .filter_map(|target| by_name.get(target).copied())
+                    .collect()
+            })
+            .collect();
+        let links = entries
+            .iter_mut()
+            .map(|entry| {
+                std::mem::take(&mut entry.index.links)
+                    .into_iter()
+                    .filter_map(|link| Some((link.name, *by_name.get(&*link.target)?)))
+                    .collect()
+            })
+            .collect();
+        let mut sensitive = Bits::none(entries.len());
+        for (n, entry) in entries.iter().enumerate() {
+            if entry.confidentiality > Confidentiality::Normal {
+                sensitive.insert(n);
+            }
+        }
+        Ok(Self {
+            patient,
+            practice,
+            family,
+            standing,
+            retrieved_at: ask.retrieved_at,
+            version,
+            entries,
+            gaps,
+            at,
+            by_kind,
+            refers_to,
+            links,
+            sensitive,
+        })
+    }
+
+    /// Whose record.
+    #[must_use]
+    pub fn patient(&self) -> &PatientId {
+        &self.patient
+    }
+
+    /// The practice whose record it is.
+    #[must_use]
+    pub fn practice(&self) -> &OdsCode {
+        &self.practice
+    }
+
+    /// The family of the source.
+    #[must_use]
+    pub fn family(&self) -> SourceFamily {
+        self.family
+    }
+
+    /// May the record be shown at all, as the source said (R060, R065).
+    #[must_use]
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// When the source answered.
+    #[must_use]
+    pub fn retrieved_at(&self) -> Timestamp {
+        self.retrieved_at
+    }
+
+    /// Which version of the record this is: a hash, in hexadecimal, of everything in it but the moment of retrieval. Two
+    /// retrievals of an unchanged record have the same version, so that paging and the audit's id list outlive the hold.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Sections that could not be filled.
+    #[must_use]
+    pub fn gaps(&self) -> &[SectionGap] {
+        &self.gaps
+    }
+
+    /// The ids of this version as `Kind/id`, in the order of the audit's bitmap.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        self.entries
+            .iter()
+            .map(|entry| format!("{}/{}", entry.kind.name(), entry.id))
+            .collect()
+    }
+
+    /// How many entries it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// It has none: a restricted record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn entries(&self) -> &[ReleasedEntry] {
+        &self.entries
+    }
+
+    pub(super) fn position(&self, kind: Kind, id: &str) -> Option<usize> {
+        self.at.get(&(kind, id.to_owned())).copied()
+    }
+
+    pub(super) fn of_kind(&self, kind: Kind) -> &[usize] {
+        self.by_kind.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn refers_to(&self, n: usize) -> &[usize] {
+        self.refers_to.get(n).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn links(&self, n: usize) -> &[(&'static str, usize)] {
+        self.links.get(n).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn is_sensitive(&self, n: usize) -> bool {
+        self.sensitive.contains(n)
+    }
+}
+
+/// Hash of everything that is shown, without the moment of retrieval.
+fn version(
+    practice: &OdsCode,
+    entries: &[ReleasedEntry],
+    gaps: &[SectionGap],
+    ask: &HeldAsk<'_>,
+) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    part(practice.0.as_bytes());
+    for entry in entries {
+        part(entry.kind.name().as_bytes());
+        part(entry.id.as_bytes());
+        part(&entry.digest);
+        for section in &entry.sections {
+            part(section.code().as_bytes());
+        }
+    }
+    for gap in gaps {
+        part(gap.section.code().as_bytes());
+        part(&[u8::from(gap.unavailable)]);
+        part(gap.why.as_bytes());
+    }
+    part(ask.wording.fingerprint().as_bytes());
+    part(ask.exclusions_url.as_bytes());
+    part(ask.practice_name.unwrap_or_default().as_bytes());
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,278 @@
+//! `authorization_details` (RFC 9396) of type `https://openmig.org/occasion`: which patient, on which basis, how much.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::answer::OAuthError;
+use crate::occasion::{AskedBasis, ConsentTalk};
+use crate::record::NhsNumber;
+use crate::tabs::catalogue::{Tab, TabSet};
+
+/// The one type.
+pub const OCCASION_TYPE: &str = "https://openmig.org/occasion";
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub enum AskedOccasion {
+    /// A new occasion.
+    Open {
+        /// Whose record.
+        nhs_number: NhsNumber,
+        /// `worklist`; anything else is refused later as not registered.
+        treatment: String,
+        /// Consent or override; neither is a consent conversation in which everything is missing.
+        basis: AskedBasis,
+        /// Fewer tabs than allowed.
+        tabs: Option<TabSet>,
+    },
+    /// Another token inside an open one.
+    Resume(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Detail {
+    #[serde(rename = "type")]
+    kind: String,
+    patient: Option<String>,
+    treatment: Option<String>,
+    consent: Option<ConsentTalk>,
+    #[serde(rename = "override")]
+    emergency: Option<Emergency>,
+    tabs: Option<Vec<String>>,
+    occasion: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Emergency {
+    reason: String,
+    text: String,
+}
+
+/// Longest id of an occasion.
+const MAX_ID: usize = 64;
+
+/// Reads the parameter.
+///
+/// # Errors
+/// 400 `invalid_authorization_details`, naming the member but not its content.
+pub fn parse(text: &str) -> Result<AskedOccasion, OAuthError> {
+    let wrong = |text: &str| OAuthError::invalid_authorization_details(text);
+    let Ok([detail]) = serde_json::from_str::<[Detail; 1]>(text) else {
+        return Err(wrong(diagnose(text)));
+    };
+    if detail.kind != OCCASION_TYPE {
+        return Err(wrong("The type of authorization_details is not known."));
+    }
+    if let Some(occasion) = detail.occasion {
+        let alone = detail.patient.is_none()
+            && detail.treatment.is_none()
+            && detail.consent.is_none()
+            && detail.emergency.is_none()
+            && detail.tabs.is_none();
+        return if !alone {
+            Err(wrong("occasion stands with type alone."))
+        } else if occasion.is_empty() || occasion.len() > MAX_ID {
+            Err(wrong("occasion is not an id."))
+        } else {
+            Ok(AskedOccasion::Resume(occasion))
+        };
+    }
+    let patient = detail
+        .patient
+        .ok_or_else(|| wrong("authorization_details has no patient."))?;
+    let nhs_number = NhsNumber::parse(&patient)
+        .map_err(|error| wrong(&format!("patient is not an NHS number: {error}.")))?;
+    let basis = match (detail.consent, detail.emergency) {
+        (Some(_), Some(_)) => return Err(wrong("consent and override exclude each other.")),
+        (consent, None) => AskedBasis::Consent(consent.unwrap_or_default()),
+        (None, Some(Emergency { reason, text })) => AskedBasis::Override { reason, text },
+    };
+    let tabs = match detail.tabs {
+        None => None,
+        Some(codes) if codes.is_empty() => return Err(wrong("tabs is empty.")),
+        Some(codes) => Some(
+            codes
+                .iter()
+                .map(|code| Tab::from_code(code))
+                .collect::<Option<TabSet>>()
+                .ok_or_else(|| wrong("tabs names a tab that does not exist."))?,
+        ),
+    };
+    Ok(AskedOccasion::Open {
+        nhs_number,
+        treatment: detail.treatment.unwrap_or_default(),
+        basis,
+        tabs,
+    })
+}
+
+/// Says what is wrong in our own words: serde's would repeat what was sent.
+fn diagnose(text: &str) -> &'static str {
+    let Ok(value) = serde_json::from_str::<Value>(text) else {
+        return "authorization_details is not JSON.";
+    };
+    let detail = match value.as_array().map(Vec::as_slice) {
+        Some([Value::Object(detail)]) => detail,
+        _ => return "authorization_details must be an array of exactly one object.",
+    };
+    let fits = |name: &str, is: fn(&Value) -> bool| detail.get(name).is_none_or(is);
+    let text_or_null = |value: &Value| value.is_string() || value.is_null();
+    if !detail.get("type").is_some_and(Value::is_string) {
+        return "authorization_details has no type.";
+    }
+    if !fits("patient", text_or_null) {
+        return "patient is not a string.";
+    }
+    if !fits("treatment", text_or_null) {
+        return "treatment is not a string.";
+    }
+    if !fits("occasion", text_or_null) {
+        return "occasion is not a string.";
+    }
+    if !fits("consent", |value| {
+        value.is_null() || ConsentTalk::deserialize(value).is_ok()
+    }) {
+        return "consent has an unknown or unusable member.";
+    }
+    if !fits("override", |value| {
+        value.is_null() || Emergency::deserialize(value).is_ok()
+    }) {
+        return "override has an unknown or unusable member.";
+    }
+    if !fits("tabs", |value| {
+        value.is_null() || Vec::<String>::deserialize(value).is_ok()
+    }) {
+        return "tabs is not an array of strings.";
+    }
+    "authorization_details has an unknown or repeated member."
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PATIENT: &str = r#""type":"https://openmig.org/occasion","patient":"9990000018""#;
+
+    #[test]
+    fn the_documented_forms_are_read() {
+        let open = |more: &str| parse(&format!("[{{{PATIENT}{more}}}]")).unwrap();
+        let AskedOccasion::Open {
+            nhs_number,
+            treatment,
+            basis: AskedBasis::Consent(talk),
+            tabs,
+        } = open(
+            r#","treatment":"worklist","consent":{"asked":true,"answer":"yes","proxy":{"basis":"legal-power","name":"N","relationship":"R"}},"tabs":["summary","events"]"#,
+        )
+        else {
+            panic!()
+        };
+        assert_eq!(nhs_number.as_str(), "9990000018");
+        assert_eq!((treatment.as_str(), talk.asked), ("worklist", Some(true)));
+        assert_eq!(talk.told_what, None);
+        assert_eq!(
+            tabs,
+            Some([Tab::Summary, Tab::Events].into_iter().collect())
+        );
+        let AskedOccasion::Open {
+            basis: AskedBasis::Override { reason, text },
+            ..
+        } = open(r#","override":{"reason":"unconscious"}"#)
+        else {
+            panic!()
+        };
+        // what is missing in it is people's to mend, so it is passed on
+        assert_eq!((reason.as_str(), text.as_str()), ("unconscious", ""));
+        // neither consent nor override: a conversation with everything missing
+        let AskedOccasion::Open {
+            basis: AskedBasis::Consent(talk),
+            ..
+        } = open("")
+        else {
+            panic!()
+        };
+        assert_eq!(talk, ConsentTalk::default());
+        assert!(matches!(
+            parse(r#"[{"type":"https://openmig.org/occasion","occasion":"o1"}]"#),
+            Ok(AskedOccasion::Resume(id)) if id == "o1"
+        ));
+    }
+
+    // sandbox.md, refusal table, third row
+    #[test]
+    fn everything_else_is_invalid_authorization_details() {
+        let cases = [
+            ("", "not JSON"),
+            ("{}", "array of exactly one"),
+            ("[]", "array of exactly one"),
+            ("[{},{}]", "array of exactly one"),
+            ("[1]", "array of exactly one"),
+            ("[{}]", "no type"),
+            (r#"[{"type":"urn:x","patient":"9990000018"}]"#, "type"),
+            (r#"[{"type":"https://openmig.org/occasion"}]"#, "no patient"),
+            (&format!(r#"[{{{PATIENT},"extra":1}}]"#), "unknown"),
+            (
+                &format!(r#"[{{{PATIENT},"patient":"9990000387"}}]"#),
+                "repeated",
+            ),
+            (
+                &format!(r#"[{{{PATIENT},"consent":{{"asked":"yes"}}}}]"#),
+                "consent",
+            ),
+            (
+                &format!(r#"[{{{PATIENT},"consent":{{"other":true}}}}]"#),
+                "consent",
+            ),
+            (
+                &format!(r#"[{{{PATIENT},"consent":{{}},"override":{{}}}}]"#),
+                "exclude",
+            ),
+            (
+                &format!(r#"[{{{PATIENT},"override":{{"why":""}}}}]"#),
+                "override",
+            ),
+            (&format!(r#"[{{{PATIENT},"tabs":["no-such"]}}]"#), "tab"),
+            (&format!(r#"[{{{PATIENT},"tabs":[]}}]"#), "empty"),
+            (&format!(r#"[{{{PATIENT},"tabs":"summary"}}]"#), "tabs"),
+            (&format!(r#"[{{{PATIENT},"occasion":"o1"}}]"#), "alone"),
+            (
+                r#"[{"type":"https://openmig.org/occasion","patient":9990000018}]"#,
+                "patient",
+            ),
+            (
+                r#"[{"type":"https://openmig.org/occasion","patient":"9990000019"}]"#,
+                "check digit",
+            ),
+            (
+                r#"[{"type":"https://openmig.org/occasion","patient":"999 000 0018"}]"#,
+                "ten digits",
+            ),
+            (
+                r#"[{"type":"https://openmig.org/occasion","occasion":""}]"#,
+                "id",
+            ),
+        ];
+        for (text, says) in cases {
+            let error = parse(text).err().unwrap();
+            assert_eq!(error.error, "invalid_authorization_details", "{text}");
+            assert!(
+                error.description.contains(says),
+                "{text}: {}",
+                error.description
+            );
+            assert!(!error.description.contains("99900"), "{text}");
+        }
+    }
+
+    proptest! {
+        // fuzz
+        #[test]
+        fn any_text_is_read_or_refused(text in "(\\PC|[\\[\\]{}\":,]){0,120}") {
+            let _ = parse(&text);
+        }
+    }
+}

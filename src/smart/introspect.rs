@@ -1,0 +1,211 @@
+//! `POST <issuer>/introspect` (RFC 7662): is this token alive, and whose is it (T13, T14)?
+//!
+//! A client asks with its key, its secret or a bearer token of its own. It learns about its own tokens; one that is
+//! registered to introspect learns about all. Anything else is `{"active":false}`.
+
+use std::sync::Arc;
+
+use http::header;
+use serde_json::json;
+
+use super::answer::{OAuthError, TokenResponse};
+use super::authenticate::Authenticator;
+use super::caller::{self, Unauthorized};
+use super::form::{Form, FormRequest};
+use super::token::token_hash;
+use crate::clock::SharedClock;
+use crate::register::Client;
+use crate::store::TokenStore;
+
+/// The introspection endpoint.
+pub struct IntrospectionEndpoint {
+    issuer: String,
+    authenticator: Arc<Authenticator>,
+    tokens: Arc<dyn TokenStore>,
+    clock: SharedClock,
+}
+
+impl IntrospectionEndpoint {
+    /// Puts the endpoint together.
+    #[must_use]
+    pub fn new(
+        issuer: &str,
+        authenticator: Arc<Authenticator>,
+        tokens: Arc<dyn TokenStore>,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            authenticator,
+            tokens,
+            clock,
+        }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: FormRequest) -> TokenResponse {
+        self.answer(&request)
+            .await
+            .unwrap_or_else(TokenResponse::from)
+    }
+
+    async fn answer(&self, request: &FormRequest) -> Result<TokenResponse, OAuthError> {
+        let form = Form::read(request)?;
+        let client = self.asker(request, &form).await?;
+        let token = form.required("token")?;
+        let now = self.clock.now();
+        let row = self
+            .tokens
+            .find_token(&token_hash(token), now)?
+            .filter(|row| row.expires_at > now)
+            .filter(|row| client.may_introspect || row.client == client.id);
+        let Some(row) = row else {
+            return Ok(TokenResponse::ok(json!({"active": false})));
+        };
+        let mut body = json!({
+            "active": true,
+            "scope": row.scopes,
+            "client_id": row.client,
+            "token_type": "Bearer",
+            "iss": self.issuer,
+            "iat": row.issued_at.as_second(),
+            "exp": row.expires_at.as_second(),
+        });
+        if let Some(clinician) = row.clinician {
+            body["username"] = clinician.into();
+        }
+        if let Some(patient) = row.patient {
+            body["patient"] = patient.as_str().into();
+        }
+        Ok(TokenResponse::ok(body))
+    }
+
+    async fn asker(&self, request: &FormRequest, form: &Form) -> Result<Client, OAuthError> {
+        let authorization = request
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let by_bearer = authorization.is_some_and(|value| {
+            value
+                .get(..7)
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("Bearer "))
+        });
+        if !by_bearer {
+            return Ok(self.authenticator.client(request, form).await?.client);
+        }
+        if form.get("client_assertion").is_some() || form.get("client_secret").is_some() {
+            return Err(OAuthError::invalid_request(
+                "A request authenticates its client in one way.",
+            ));
+        }
+        let refused = || OAuthError::invalid_client("The access token is not valid.");
+        let caller = caller::authenticate(authorization, self.tokens.as_ref(), self.clock.now())
+            .map_err(|error| match error {
+                Unauthorized::Store(error) => error.into(),
+                Unauthorized::Missing | Unauthorized::Invalid => refused(),
+            })?;
+        self.authenticator
+            .register()
+            .clients
+            .get(&caller.client)
+            .cloned()
+            .ok_or_else(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, StatusCode};
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::clock::FixedClock;
+    use crate::smart::fakes::{BACKEND, FakeStore, authenticator, claims, request, row};
+
+    const BASIC: &str = "Basic c2FuZGJveC13ZWI6c2FuZGJveC13ZWItc2VjcmV0";
+
+    fn endpoint() -> IntrospectionEndpoint {
+        let now = Timestamp::UNIX_EPOCH;
+        let later = now.checked_add(SignedDuration::from_secs(300)).unwrap();
+        let store = Arc::new(FakeStore::default());
+        for (token, client, until) in [
+            ("alive", "sandbox-backend", later),
+            ("expired", "sandbox-backend", now),
+            ("other", "other-backend", later),
+            ("web", "sandbox-web", later),
+        ] {
+            let row = row(token, client, until);
+            store.rows.lock().unwrap().insert(row.hash, row);
+        }
+        let clock: SharedClock = Arc::new(FixedClock(now));
+        let authenticator = authenticator(&store, Arc::clone(&clock));
+        IntrospectionEndpoint::new("urn:iss", authenticator, store, clock)
+    }
+
+    async fn ask(token: &str, authorization: &str) -> (StatusCode, Value) {
+        let mut request = request(&vec![("token", token.to_owned())]);
+        request.headers.insert(
+            header::AUTHORIZATION,
+            HeaderValue::from_str(authorization).unwrap(),
+        );
+        let response = endpoint().handle(request).await;
+        (response.status, response.body.unwrap())
+    }
+
+    // T13, AC-32
+    #[tokio::test]
+    async fn a_live_token_is_described_and_a_dead_one_is_only_inactive() {
+        let (status, body) = ask("alive", BASIC).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(body["active"], true);
+        assert_eq!(body["scope"], "system/Patient.rs");
+        assert_eq!(body["client_id"], "sandbox-backend");
+        assert_eq!(body["username"], "hospital-doctor");
+        assert_eq!(body["exp"], 300);
+        assert_eq!(body["iss"], "urn:iss");
+        assert!(body["patient"].is_string());
+        for token in ["expired", "nonsense"] {
+            let (status, body) = ask(token, BASIC).await;
+            assert_eq!(
+                (status, body.to_string().as_str()),
+                (StatusCode::OK, r#"{"active":false}"#)
+            );
+        }
+    }
+
+    // T14
+    #[tokio::test]
+    async fn it_is_protected_and_a_clients_own_bearer_opens_it() {
+        assert_eq!(ask("other", "Bearer web").await.1["active"], true);
+        assert_eq!(ask("alive", "Bearer alive").await.1["active"], true);
+        assert_eq!(ask("other", "Bearer alive").await.1["active"], false);
+        for authorization in ["Bearer expired", "Bearer x", "Basic eDp5"] {
+            let (status, body) = ask("alive", authorization).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{authorization}");
+            assert_eq!(body["error"], "invalid_client");
+        }
+        let response = endpoint()
+            .handle(request(&vec![("token", "alive".to_owned())]))
+            .await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn a_key_client_introspects_its_own_tokens() {
+        for (token, active) in [("alive", true), ("other", false)] {
+            let assertion = BACKEND.sign(&claims("sandbox-backend")).unwrap();
+            let response = endpoint()
+                .handle(request(&vec![
+                    ("token", token.to_owned()),
+                    (
+                        "client_assertion_type",
+                        crate::smart::authenticate::ASSERTION_TYPE.to_owned(),
+                    ),
+                    ("client_assertion", assertion),
+                ]))
+                .await;
+            assert_eq!(response.body.unwrap()["active"], active, "{token}");
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! `POST <issuer>/token`: one call of a hospital's system opens an occasion and gets its token (design.md 7, 8;
+//! sandbox.md, "Hospital EHR, one call").
+//!
+//! Every outcome is in the audit trail before it leaves; a trail that cannot be written is 503 (R125).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::answer::{OAuthError, TokenResponse};
+use super::authenticate::{Authenticated, Authenticator, hex};
+use super::clinician::clinician;
+use super::details::{self, AskedOccasion, OCCASION_TYPE};
+use super::form::{Form, FormRequest};
+use super::limit::AddressLimit;
+use super::opener::{OccasionOpener, ResumeAsk};
+use super::scope::{Allowance, ScopeRequest, ScopeSet};
+use crate::audit::{AccessStep, AuditEntry, AuditLog, Origin, What};
+use crate::clock::{SharedClock, random_bytes};
+use crate::occasion::{AskedBasis, ClinicianClaim, OccasionAsk, OpenOccasion};
+use crate::record::OdsCode;
+use crate::store::{TokenRow, TokenStore};
+use crate::tabs::catalogue::TabSet;
+
+/// What differs between installations.
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    /// The base of `subject_id`, without `#`: in the sandbox `https://openmig.org/sandbox/user`.
+    pub user_base: String,
+    /// Life of a token; never more than 300 s (T8), never past the occasion's window.
+    pub lifetime: SignedDuration,
+    /// A uniform refusal leaves this long after the request began, or a whole multiple of it where work took longer.
+    pub refusal_floor: Duration,
+    /// Requests a minute from one address.
+    pub requests_per_minute: u32,
+}
+
+/// Longest life of a token.
+const MAX_LIFETIME: SignedDuration = SignedDuration::from_secs(300);
+
+/// The token endpoint.
+pub struct TokenEndpoint {
+    settings: TokenSettings,
+    authenticator: Arc<Authenticator>,
+    occasions: Arc<dyn OccasionOpener>,
+    tokens: Arc<dyn TokenStore>,
+    audit: Arc<dyn AuditLog>,
+    clock: SharedClock,
+    limit: AddressLimit,
+}
+
+/// What was granted, before it is written down.
+struct Granted {
+    client: String,
+    organisation: OdsCode,
+    clinician: Option<ClinicianClaim>,
+    audit_of: Option<OdsCode>,
+    occasion: Option<OpenOccasion>,
+    scopes: ScopeSet,
+}
+
+impl TokenEndpoint {
+    /// Puts the endpoint together.
+    #[must_use]
+    pub fn new(
+        settings: TokenSettings,
+        authenticator: Arc<Authenticator>,
+        occasions: Arc<dyn OccasionOpener>,
+        tokens: Arc<dyn TokenStore>,
+        audit: Arc<dyn AuditLog>,
+        clock: SharedClock,
+    ) -> Self {
+        let limit = AddressLimit::new(settings.requests_per_minute);
+        Self {
+            settings,
+            authenticator,
+            occasions,
+            tokens,
+            audit,
+            clock,
+            limit,
+        }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: FormRequest) -> TokenResponse {
+        let began = Instant::now();
+        let mut row = blank_row(self.clock.now(), request.origin.clone());
+        row.policy = Some(self.authenticator.register().hash.clone());
+        let outcome = self.decide(&request, &mut row).await;
+        let uniform = outcome
+            .as_ref()
+            .is_err_and(|e| *e == OAuthError::no_record());
+        row.failure = outcome.as_ref().err().map(|error| error.code().to_owned());
+        let answer = match self.audit.write(row).await {
+            Ok(()) => outcome.unwrap_or_else(TokenResponse::from),
+            Err(_) => OAuthError::unavailable().into(),
+        };
+        if uniform {
+            tokio::time::sleep_until(began + floor(self.settings.refusal_floor, began.elapsed()))
+                .await;
+        }
+        answer
+    }
+
+    async fn decide(
+        &self,
+        request: &FormRequest,
+        row: &mut AuditEntry,
+    ) -> Result<TokenResponse, OAuthError> {
+        self.limit
+            .count(request.origin.address, row.at)
+            .map_err(OAuthError::too_many)?;
+        let form = Form::read(request)?;
+        if form.required("grant_type")? != "client_credentials" {
+            return Err(OAuthError::unsupported_grant_type());
+        }
+        let who = self.authenticator.client(request, &form).await?;
+        row.client = Some(who.client.id.clone());
+        row.viewer = who.client.organisation.clone();
+        row.policy = Some(who.register.hash.clone());
+        if !who.by_key {
+            return Err(OAuthError::unauthorized_client(
+                "The grant client_credentials is for clients with a key.",
+            ));
+        }
+        let granted = match &who.client.audit_of {
+            Some(practice) => self.audit_client(&who, practice, &form, row)?,
+            None => self.clinician_client(&who, &form, row).await?,
+        };
+        self.issue(granted, row).await
+    }
+
+    /// A practice's audit client: no clinician, no occasion, the trail only.
+    fn audit_client(
+        &self,
+        who: &Authenticated,
+        practice: &OdsCode,
+        form: &Form,
+        row: &mut AuditEntry,
+    ) -> Result<Granted, OAuthError> {
+        row.practice = Some(practice.clone());
+        row.basis = Some("practice-audit".to_owned());
+        let scopes = grant(&requested_scopes(form)?, &Allowance::audit())?;
+        if form.get("authorization_details").is_some() {
+            return Err(OAuthError::invalid_authorization_details(
+                "This client reads the audit trail and opens no occasion.",
+            ));
+        }
+        match who.register.organisations.get(practice) {
+            None => Err(OAuthError::invalid_client(
+                "The client's practice is not registered.",
+            )),
+            Some(practice) if practice.suspended => Err(OAuthError::mendable(
+                "organisation-suspended",
+                "The organisation is suspended.",
+            )),
+            Some(_) => Ok(Granted {
+                client: who.client.id.clone(),
+                organisation: who
+                    .client
+                    .organisation
+                    .clone()
+                    .unwrap_or_else(|| practice.clone()),
+                clinician: None,
+                audit_of: Some(practice.clone()),
+                occasion: None,
+                scopes,
+            }),
+        }
+    }
+
+    /// A hospital's client on behalf of a named clinician: one token, one patient, one occasion.
+    async fn clinician_client(
+        &self,
+        who: &Authenticated,
+        form: &Form,
+        row: &mut AuditEntry,
+    ) -> Result<Granted, OAuthError> {
+        let claim = clinician(
+            who.extensions.as_ref(),
+            &who.client,
+            &who.register,
+            &self.settings.user_base,
+        )
+        .map_err(|error| OAuthError::invalid_client(error.to_string()))?;
+        row.clinician = Some(claim.username.clone());
+        row.role = who
+            .register
+            .users
+            .get(&claim.username)
+            .map(|user| user.role.clone());
+        row.assurance = Some(claim.assurance.to_owned());
+        row.viewer = Some(claim.organisation.clone());
+        row.purpose = vec!["TREAT".to_owned()];
+        let requested = requested_scopes(form)?;
+        let asked = details::parse(form.required("authorization_details")?)?;
+        let (client_id, viewer) = (who.client.id.clone(), claim.organisation.clone());
+        let origin = row.origin.clone();
+        let opened = match asked {
+            AskedOccasion::Resume(occasion) => {
+                grant(&requested, &Allowance::clinician(TabSet::ALL))?;
+                self.occasions
+                    .resume(ResumeAsk {
+                        occasion,
+                        client_id,
+                        viewer,
+                        clinician: claim.clone(),
+                        origin,
+                    })
+                    .await
+            }
+            AskedOccasion::Open {
+                nhs_number,
+                treatment,
+                basis,
+                tabs,
+            } => {
+                if matches!(basis, AskedBasis::Override { .. }) {
+                    row.purpose = override_purpose();
+                }
+                row.tabs = tabs.unwrap_or(TabSet::ALL);
+                // Before anybody is asked: a request that cannot be granted anything opens no occasion.
+                grant(&requested, &Allowance::clinician(row.tabs))?;
+                self.occasions
+                    .open(OccasionAsk {
+                        client_id,
+                        viewer,
+                        clinician: claim.clone(),
+                        nhs_number,
+                        treatment,
+                        basis,
+                        tabs,
+                        origin,
+                    })
+                    .await
+            }
+        }?;
+        row.occasion = Some(opened.id.clone());
+        row.patient = Some(opened.patient.clone());
+        row.tabs = opened.tabs;
+        row.basis = Some(match opened.consent.as_deref() {
+            Some(consent) => {
+                let id = consent.strip_prefix("Consent/").unwrap_or(consent);
+                format!("consent:{id}")
+            }
+            None => {
+                row.purpose = override_purpose();
+                "override".to_owned()
+            }
+        });
+        let scopes = grant(&requested, &Allowance::clinician(opened.tabs))?;
+        Ok(Granted {
+            client: who.client.id.clone(),
+            organisation: claim.organisation.clone(),
+            clinician: Some(claim),
+            audit_of: None,
+            occasion: Some(opened),
+            scopes,
+        })
+    }
+
+    async fn issue(
+        &self,
+        granted: Granted,
+        row: &mut AuditEntry,
+    ) -> Result<TokenResponse, OAuthError> {
+        // Asked again: opening an occasion takes time, and the token lives from now.
+        let now = self.clock.now();
+        let mut lifetime = self.settings.lifetime.min(MAX_LIFETIME);
+        if let Some(open) = &granted.occasion {
+            lifetime = lifetime.min(open.expires_at.duration_since(now));
+        }
+        let seconds = lifetime.as_secs();
+        let expires_at = now
+            .checked_add(SignedDuration::from_secs(seconds))
+            .map_err(|_| OAuthError::unavailable())?;
+        if seconds <= 0 {
+            return Err(OAuthError::mendable(
+                "occasion-closed",
+                "The occasion is not open.",
+            ));
+        }
+        let secret = random_bytes::<32>().map_err(|_| OAuthError::unavailable())?;
+        let token = URL_SAFE_NO_PAD.encode(secret);
+        let hash = token_hash(&token);
+        row.token = Some(token_id(&hash));
+        let mut body = json!({
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": seconds,
+            "scope": granted.scopes.to_string(),
+        });
+        if let Some(open) = &granted.occasion {
+            let mut detail = json!({
+                "type": OCCASION_TYPE,
+                "occasion": open.id,
+                "patient": open.patient.as_str(),
+                "tabs": open.tabs.iter().map(|tab| tab.code()).collect::<Vec<_>>(),
+                "expires_at": open.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            });
+            match &open.consent {
+                Some(consent) => detail["consent"] = consent.as_str().into(),
+                None => detail["override"] = true.into(),
+            }
+            body["patient"] = open.patient.as_str().into();
+            body["authorization_details"] = json!([detail]);
+        }
+        self.tokens
+            .insert_token(TokenRow {
+                hash,
+                client: granted.client,
+                organisation: granted.organisation,
+                assurance: granted.clinician.as_ref().map(|c| c.assurance.to_owned()),
+                clinician: granted.clinician.map(|claim| claim.username),
+                patient: granted.occasion.as_ref().map(|open| open.patient.clone()),
+                occasion: granted.occasion.map(|open| open.id),
+                audit_of: granted.audit_of,
+                scopes: granted.scopes.to_string(),
+                issued_at: now,
+                expires_at,
+            })
+            .await?;
+        Ok(TokenResponse::ok(body))
+    }
+}
+
+fn requested_scopes(form: &Form) -> Result<ScopeRequest, OAuthError> {
+    ScopeRequest::parse(form.required("scope")?)
+        .map_err(|error| OAuthError::invalid_scope(error.to_string()))
+}
+
+fn grant(requested: &ScopeRequest, allowance: &Allowance) -> Result<ScopeSet, OAuthError> {
+    let granted = requested.grant(allowance);
+    if granted.is_empty() {
+        Err(OAuthError::invalid_scope(
+            "Nothing of the requested scope can be granted.",
+        ))
+    } else {
+        Ok(granted)
+    }
+}
+
+fn override_purpose() -> Vec<String> {
+    vec!["BTG".to_owned(), "ETREAT".to_owned()]
+}
+
+/// SHA-256 of a token: all that is ever kept of it.
+#[must_use]
+pub fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// What stands for a token in the audit trail: half of its hash, so that the trail cannot find the token's row.
+#[must_use]
+pub fn token_id(hash: &[u8; 32]) -> String {
+    hex(hash.get(..16).unwrap_or_default())
+}
+
+/// The first whole multiple of the floor that is not over yet.
+fn floor(floor: Duration, elapsed: Duration) -> Duration {
+    if floor.is_zero() {
+        return elapsed;
+    }
+    let times = elapsed.as_nanos().div_ceil(floor.as_nanos()).max(1);
+    floor.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))
+}
+
+pub(super) fn blank_row(at: Timestamp, origin: Origin) -> AuditEntry {
+    AuditEntry {
+        at,
+        what: What::Access(AccessStep::Token),
+        failure: None,
+        origin,
+        client: None,
+        clinician: None,
+        role: None,
+        assurance: None,
+        viewer: None,
+        practice: None,
+        patient: None,
+        occasion: None,
+        purpose: Vec::new(),
+        basis: None,
+        tabs: TabSet::NONE,
+        decision: None,
+        policy: None,
+        exclusions: None,
+        token: None,
+    }
+}
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "token_client_tests.rs"]
+mod client_tests;

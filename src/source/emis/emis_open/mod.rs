@@ -1,0 +1,168 @@
+//! EMIS Open `MedicalRecord` (EOM 3.8) to the record (sources.md 3.3 and 3.8).
+
+mod admin;
+mod consultation;
+mod event;
+mod item;
+mod medication;
+mod pathology;
+
+use std::collections::HashMap;
+
+use crate::record::{Body, GpRecord, OdsCode, PartialDate};
+use crate::source::SourceError;
+use crate::source::emis::draft::Draft;
+use crate::source::emis::losses::Spot;
+use crate::source::xml::{Element, Pull, Start};
+
+/// Reads the record whose root's start tag was just read.
+///
+/// # Errors
+/// Not acceptable XML; not a whole record; an error message instead of a record.
+pub(super) fn read(
+    pull: &mut Pull<'_>,
+    root: &Start,
+    practice: &OdsCode,
+) -> Result<GpRecord, SourceError> {
+    let mut reader = Reader::default();
+    while let Some(start) = pull.child_of(root.depth)? {
+        let name = start.name.clone();
+        match LISTS.iter().find(|(list, _)| *list == name) {
+            Some((list, item)) => {
+                while let Some(start) = pull.child_of(start.depth)? {
+                    // Attachments' content may be larger than any item: it is passed over, as it never leaves.
+                    let element = pull.element_without(start, &["AttachmentData"])?;
+                    if element.name == *item {
+                        reader.list_item(list, &element);
+                    } else {
+                        reader.put_aside(list, &element, "unknown-element");
+                    }
+                }
+            }
+            None => {
+                let element = pull.element(start)?;
+                reader.part(&element)?;
+            }
+        }
+    }
+    if reader.draft.patient.nhs_number.is_none() {
+        return Err(SourceError::Mismatch("it names no patient"));
+    }
+    Ok(reader.finish(practice))
+}
+
+/// The lists of the message and what they list.
+const LISTS: &[(&str, &str)] = &[
+    ("EventList", "Event"),
+    ("ConsultationList", "Consultation"),
+    ("InvestigationList", "Investigation"),
+    ("ReferralList", "Referral"),
+    ("AllergyList", "Allergy"),
+    ("MedicationList", "Medication"),
+    ("IssueList", "Issue"),
+    ("AttachmentList", "Attachment"),
+    ("DiaryList", "Diary"),
+    ("AlertList", "Alert"),
+    ("EDIPathologyReportList", "PathologyReport"),
+    ("TestRequestHeaderList", "TestRequestHeader"),
+    ("NoteList", "Note"),
+    ("AppointmentList", "Appointment"),
+    ("PeopleList", "Person"),
+    ("LocationList", "Location"),
+    ("LocationTypeList", "LocationType"),
+    ("PolicyList", "PolicyType"),
+];
+
+/// Where an item stands: its list, and the consultation that holds it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place<'a> {
+    list: &'a str,
+    encounter: Option<&'a str>,
+    heading: Option<&'a str>,
+    parent: Option<&'a str>,
+}
+
+#[derive(Default)]
+struct Reader {
+    draft: Draft,
+    /// The message's own date.
+    created: PartialDate,
+    /// What is said of the registration, in two places.
+    registration: admin::Said,
+    /// Encounter and the name of its location type.
+    place_types: Vec<(String, String)>,
+    location_types: HashMap<String, String>,
+    /// Course and the letter of its state.
+    states: Vec<(usize, Option<String>)>,
+    reports: pathology::Reports,
+}
+
+impl Reader {
+    fn list_item(&mut self, list: &'static str, element: &Element) {
+        let place = Place {
+            list,
+            ..Place::default()
+        };
+        match list {
+            "ConsultationList" => self.consultation(element),
+            "InvestigationList" => self.investigation(element, place),
+            "MedicationList" => self.medication(element, place),
+            "IssueList" => self.issue(element, place),
+            "EDIPathologyReportList" => self.pathology_report(element),
+            "TestRequestHeaderList" => self.test_requests(element, place),
+            "NoteList" => self.put_aside(list, element, "free-text"),
+            "AppointmentList" => self.put_aside(list, element, "administrative"),
+            "PeopleList" => self.person(element),
+            "LocationList" => self.location(element),
+            "LocationTypeList" => self.location_type(element),
+            "PolicyList" => self.policy(element),
+            _ => self.coded_item(element, place),
+        }
+    }
+
+    fn part(&mut self, element: &Element) -> Result<(), SourceError> {
+        match element.name.as_str() {
+            "Registration" => self.registration(element),
+            "RegistrationStatus" => self.registration_status(element),
+            "Originator" => self.originator(element),
+            "MessageInformation" => return self.message(element),
+            "RegistrationChangeHistory" | "RecipientID" => {
+                self.put_aside("MedicalRecord", element, "administrative");
+            }
+            "MiscellaneousData" => self.put_aside("MedicalRecord", element, "free-text"),
+            _ => self.put_aside("MedicalRecord", element, "unknown-element"),
+        }
+        Ok(())
+    }
+
+    fn put_aside(&mut self, path: &str, element: &Element, reason: &str) {
+        let spot = Spot::new(path, item::id(element).as_deref());
+        self.draft.losses.whole(&spot, element, reason);
+    }
+
+    fn finish(mut self, practice: &OdsCode) -> GpRecord {
+        self.draft.standing.registration = self.registration.decide();
+        for (encounter, key) in std::mem::take(&mut self.place_types) {
+            let words = self.location_types.get(&key).cloned();
+            if words.is_none() {
+                let spot = Spot::new("ConsultationList/Consultation", Some(&encounter));
+                self.draft
+                    .losses
+                    .add(&spot, "LocationTypeID", "dangling-link");
+            }
+            let encounters = self.draft.encounters.iter_mut();
+            for found in encounters.filter(|e| e.id == encounter) {
+                found.location_type.clone_from(&words);
+            }
+        }
+        for (at, letter) in std::mem::take(&mut self.states) {
+            if let Some(entry) = self.draft.entries.get_mut(at)
+                && let Body::Medication(course) = &mut entry.body
+            {
+                medication::decide(course, letter.as_deref(), &self.created);
+            }
+        }
+        self.file_reports();
+        self.draft.finish(practice)
+    }
+}

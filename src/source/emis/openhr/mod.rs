@@ -1,0 +1,240 @@
+//! OpenHR 2.1 (`openHealthRecord`) to the record (sources.md 3.2 and 3.8).
+
+mod admin;
+mod event;
+mod health;
+mod medication;
+mod observation;
+mod report;
+
+pub(super) use admin::split;
+pub(super) use event::immunisation;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::record::{Body, Coded, Entry, GpRecord, NhsNumber, OdsCode, Restriction};
+use crate::source::SourceError;
+use crate::source::emis::codes::{self, RawCode};
+use crate::source::emis::draft::{Draft, is_null, native};
+use crate::source::emis::losses::{Losses, Spot};
+use crate::source::xml::{Element, Pull, Start};
+
+/// `contentSpecification`: the entire record available to the originator.
+const WHOLE_RECORD: &str = "37241000000102";
+
+/// Reads the record whose root's start tag was just read.
+///
+/// # Errors
+/// Not acceptable XML; not a whole record; `asked` given and the record of someone else.
+pub(super) fn read(
+    pull: &mut Pull<'_>,
+    root: &Start,
+    asked: Option<&NhsNumber>,
+    practice: &OdsCode,
+) -> Result<GpRecord, SourceError> {
+    let mut reader = Reader::default();
+    let mut patient_chosen = false;
+    while let Some(start) = pull.child_of(root.depth)? {
+        match start.name.as_str() {
+            "author" => {
+                let author = pull.element(start)?;
+                reader.author = author.text_of("organisation").map(native);
+            }
+            "creationTime" => {
+                let time = pull.element(start)?;
+                reader.created = time.own_text().map(str::to_owned);
+            }
+            "contentSpecification" => {
+                let content = pull.element(start)?;
+                if content
+                    .text_of("specification")
+                    .is_some_and(|s| s != WHOLE_RECORD)
+                {
+                    return Err(SourceError::Mismatch("it is not the whole record"));
+                }
+            }
+            "adminDomain" => {
+                while let Some(item) = pull.child_of(start.depth)? {
+                    let element = pull.element(item)?;
+                    reader.admin.item(&element, &mut reader.draft);
+                }
+                reader.admin.choose(
+                    &mut reader.draft,
+                    asked,
+                    practice,
+                    reader.author.as_deref(),
+                )?;
+                patient_chosen = true;
+            }
+            "healthDomain" => {
+                if !patient_chosen {
+                    return Err(SourceError::Mismatch("it names no patient"));
+                }
+                while let Some(item) = pull.child_of(start.depth)? {
+                    // Content of documents may be larger than any item: it is passed over, as it never leaves.
+                    let element = pull.element_without(item, &["documentData"])?;
+                    reader.health_item(&element);
+                }
+            }
+            "id" | "requestMessage" => {}
+            _ => {
+                let spot = Spot::new("openHealthRecord", None);
+                let element = pull.element(start)?;
+                reader
+                    .draft
+                    .losses
+                    .whole(&spot, &element, "unknown-element");
+            }
+        }
+    }
+    if !patient_chosen {
+        return Err(SourceError::Mismatch("it names no patient"));
+    }
+    Ok(reader.finish(practice))
+}
+
+#[derive(Default)]
+struct Reader {
+    draft: Draft,
+    admin: admin::Admin,
+    author: Option<String>,
+    created: Option<String>,
+    /// Entries of documents, by their own ids.
+    documents: Vec<Entry>,
+    /// Documents that an event refers to, deleted events included: they are that event's, or gone with it.
+    referenced: HashSet<String>,
+    /// Entries with children: readings that were taken together.
+    groups: HashSet<String>,
+    /// Entries without a code whose drug is a local mixture.
+    mixtures: Vec<(String, String)>,
+}
+
+impl Reader {
+    fn health_item(&mut self, element: &Element) {
+        match element.name.as_str() {
+            "encounter" => self.encounter(element),
+            "event" => self.event(element),
+            "problem" => self.problem(element),
+            "document" => self.document(element),
+            "task" => self.put_aside(element, "administrative"),
+            _ => self.put_aside(element, "unknown-element"),
+        }
+    }
+
+    fn put_aside(&mut self, element: &Element, reason: &str) {
+        let spot = Spot::new("healthDomain", element.text_of("id"));
+        self.draft.losses.whole(&spot, element, reason);
+    }
+
+    fn finish(mut self, practice: &OdsCode) -> GpRecord {
+        for document in std::mem::take(&mut self.documents) {
+            if !self.referenced.contains(&document.id) {
+                self.draft.entries.push(document);
+            }
+        }
+        let named: HashMap<String, String> = self.mixtures.into_iter().collect();
+        for entry in &mut self.draft.entries {
+            let Some(mixture) = named.get(&entry.id) else {
+                continue;
+            };
+            match self.admin.mixtures.get(mixture) {
+                Some(name) if entry.code.text.is_none() => entry.code.text = Some(name.clone()),
+                Some(_) => {}
+                None => {
+                    let spot = Spot::new(entry.path.clone(), Some(&entry.id));
+                    self.draft
+                        .losses
+                        .add(&spot, "localMixture", "dangling-link");
+                }
+            }
+        }
+        let mut record = self.draft.finish(practice);
+        // Systolic and diastolic are children of one entry (pitfall 8): they share a key, as EMIS Open's readings do.
+        for entry in &mut record.entries {
+            if let (Some(parent), Body::Observation(o)) = (&entry.parent, &mut entry.body)
+                && self.groups.contains(parent)
+            {
+                o.group_key = Some(parent.clone());
+            }
+        }
+        record
+    }
+}
+
+/// The object's id, and where it is. An object without one gets its place in the message for an id.
+fn identity(element: &Element, path: &str, losses: &mut Losses) -> (String, Spot) {
+    match element.text_of("id") {
+        Some(id) => {
+            let id = native(id);
+            let spot = Spot::new(path, Some(&id));
+            (id, spot)
+        }
+        None => {
+            let id = format!("at-{}", element.position);
+            let spot = Spot::new(path, Some(&id));
+            losses.add(&spot, "id", "missing-id");
+            (id, spot)
+        }
+    }
+}
+
+/// `updateMode="delete"` (the audit attributes say by whom and when: not our business).
+fn deleted(element: &Element) -> bool {
+    element.attr("updateMode") == Some("delete")
+}
+
+/// A reference to another object.
+fn reference(element: &Element, name: &str) -> Option<String> {
+    let mut links = element.children(name).filter_map(Element::own_text);
+    links.find(|id| !is_null(id)).map(native)
+}
+
+/// `confidentialityPolicy`. Whether the message lists it is marked at the end.
+fn restrictions(element: &Element) -> Vec<Restriction> {
+    let policies = element.children("confidentialityPolicy");
+    policies
+        .filter_map(Element::own_text)
+        .filter(|id| !is_null(id))
+        .map(|id| Restriction::Policy {
+            id: native(id),
+            known: false,
+        })
+        .collect()
+}
+
+/// A `dt.Code`: attributes of the element.
+fn raw(element: &Element) -> RawCode<'_> {
+    RawCode {
+        scheme: element.attr("codeSystem"),
+        code: element.attr("code"),
+        display: element.attr("displayName"),
+    }
+}
+
+/// A code with its translations, and the term to show: the display term where there is one (pitfall 16).
+fn coded(element: Option<&Element>, display_term: Option<&str>) -> Coded {
+    let mut coded = Coded::default();
+    if let Some(element) = element {
+        let raw = raw(element);
+        codes::add(&mut coded, raw.coding(true));
+        coded.text = raw.display.map(str::to_owned);
+        translations(element, &mut coded);
+    }
+    if let Some(term) = display_term {
+        coded.text = Some(term.to_owned());
+    }
+    coded
+}
+
+fn translations(element: &Element, coded: &mut Coded) {
+    for translation in element.children("translation") {
+        codes::add(coded, raw(translation).coding(false));
+        translations(translation, coded);
+    }
+}
+
+/// The words of an uncoded `dt.Code`: its term, or its code.
+fn term(element: &Element) -> Option<&str> {
+    let raw = raw(element);
+    raw.display.or(raw.code)
+}

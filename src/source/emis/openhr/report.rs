@@ -1,0 +1,74 @@
+//! `report`: specimens, and pointers to batteries and tests (pitfall 13).
+
+use crate::record::{Coded, Report, Specimen};
+use crate::source::emis::dates;
+use crate::source::emis::draft::{Draft, native};
+use crate::source::emis::losses::Spot;
+use crate::source::emis::values::yes;
+use crate::source::xml::Element;
+
+/// The body of a REP event. Batteries and tests are events of their own; they learn here whose parts they are.
+pub(super) fn report(element: &Element, id: &str, spot: &Spot, draft: &mut Draft) -> Report {
+    let issued = element.text_of("issueDate").map(dates::iso_day);
+    let issued = issued.and_then(|date| draft.losses.date(spot, "report/issueDate", date));
+    let mut specimens = Vec::new();
+    for component in element.children("component") {
+        for part in component.all() {
+            if part.name == "specimen" {
+                let specimen = specimen(part, id, specimens.len() + 1, spot, draft);
+                specimens.push(specimen);
+            } else if matches!(part.name.as_str(), "battery" | "test") {
+                member(draft, id, part);
+            } else {
+                draft.losses.whole(spot, part, "unknown-element");
+            }
+        }
+    }
+    let abnormal = element.text_of("abnormal").map(|a| yes(Some(a)));
+    Report {
+        kind: element.text_of("dataType").map(str::to_owned),
+        issued,
+        collected: specimens.iter().find_map(|s| s.collected.clone()),
+        lab_id: element.text_of("reportLabId").map(str::to_owned),
+        verdict: abnormal.map(|a| if a { "Abnormal" } else { "Normal" }.to_owned()),
+        specimens,
+    }
+}
+
+fn member(draft: &mut Draft, id: &str, part: &Element) {
+    if let Some(child) = part.own_text() {
+        draft.parts.push((id.to_owned(), native(child), 1));
+    }
+}
+
+fn specimen(
+    element: &Element,
+    id: &str,
+    number: usize,
+    spot: &Spot,
+    draft: &mut Draft,
+) -> Specimen {
+    let mut moment = |name: &str| {
+        let date = element.text_of(name).map(dates::iso_moment)?;
+        draft
+            .losses
+            .date(spot, &format!("report/specimen/{name}"), date)
+    };
+    let collected = moment("sampleDateTime").or_else(|| moment("collectionStartDate"));
+    let received = moment("dateTimeReceivedByLab");
+    for name in ["battery", "test"] {
+        for part in element.children(name) {
+            member(draft, id, part);
+        }
+    }
+    let _ = element.attr("updateMode");
+    Specimen {
+        id: format!("{id}-specimen-{number}"),
+        kind: element
+            .text_of("specimenType")
+            .map(Coded::term)
+            .unwrap_or_default(),
+        collected,
+        received,
+    }
+}

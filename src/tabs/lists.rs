@@ -1,0 +1,401 @@
+//! The Lists: one for each tab and one for each section, made of released entries only (design.md 5).
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::catalogue::{Section, TABS, Tab};
+use crate::fhir::model::{resources as r, types as t};
+use crate::fhir::{Kind, PatientId, Resource, build, uri};
+use crate::labelling::{Confidentiality, clear_labels};
+use crate::mapping::SectionGap;
+use crate::mapping::tables::{Tables, Term};
+use crate::record::{OdsCode, SourceFamily, system};
+use crate::release::ReleasedEntry;
+
+/// Our CodeSystem of reasons why a List is empty: `nothing-recorded`, `not-held`.
+pub const EMPTY_REASON: &str = "https://openmig.org/fhir/CodeSystem/list-empty-reason";
+const HL7_EMPTY_REASON: &str = "http://terminology.hl7.org/CodeSystem/list-empty-reason";
+const UK_EMPTY_REASON: &str = "https://fhir.hl7.org.uk/CodeSystem/UKCore-ListEmptyReasonCode";
+const LIST_ORDER: &str = "http://terminology.hl7.org/CodeSystem/list-order";
+const UK_LIST: &str = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-List";
+
+/// What the Lists say in words and in others' codes: from `mappings/tabs.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TabWording {
+    /// By code of the tab or section; what is missing shows its code.
+    pub lists: BTreeMap<String, ListWording>,
+    /// Notices and the words for an empty section.
+    pub notices: Notices,
+    /// Profiles that the Lists claim beside UKCore-List.
+    pub profiles: Vec<String>,
+}
+
+/// Title and codes of one tab or section.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListWording {
+    /// As the agreement has it.
+    pub title: String,
+    /// Codes beside our own, as (system, code, display): GP Connect's SNOMED CT codes.
+    pub codings: Vec<(String, String, String)>,
+    /// What this section says when it is empty, where that is not the common notice.
+    pub empty: Option<String>,
+    /// A note of its own, for example what "recent" means.
+    pub note: Option<String>,
+}
+
+/// Texts that stand on every List, the same for every patient of the practice (R045, R203, governance.md 2.5). `{link}`
+/// becomes the address of the exclusions in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notices {
+    /// Where the exclusion list applies (EMIS).
+    pub list: String,
+    /// Where the private flag alone applies (SystmOne).
+    pub private: String,
+    /// Where both apply (SystmOne, switched on by the practice).
+    pub private_and_list: String,
+    /// Validate with the patient (S2 5.4.1.2).
+    pub validate: String,
+    /// A section without entries.
+    pub nothing_recorded: String,
+    /// A section that could not be fetched.
+    pub unavailable: String,
+    /// A section that this source does not have.
+    pub not_held: String,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            list: "Exclusions apply: entries on the exclusion list are never shown here, whether or not this patient has any. \
+                   This is not the whole record. The list in force: {link}"
+                .to_owned(),
+            private: "Exclusions apply: entries marked private in the practice's system are never shown here, whether or not \
+                      this patient has any. This is not the whole record. The rule in force: {link}"
+                .to_owned(),
+            private_and_list: "Exclusions apply: entries marked private in the practice's system, and entries on the exclusion \
+                               list, are never shown here, whether or not this patient has any. This is not the whole record. \
+                               The rules in force: {link}"
+                .to_owned(),
+            validate: "Validate what you see with the patient or another source as appropriate: it is given in good faith, \
+                       but its accuracy cannot be guaranteed."
+                .to_owned(),
+            nothing_recorded: "Nothing recorded".to_owned(),
+            unavailable: "This section could not be fetched just now".to_owned(),
+            not_held: "The practice's system does not give this".to_owned(),
+        }
+    }
+}
+
+impl TabWording {
+    /// The wording of `mappings/tabs.toml`, with the notices of this module.
+    #[must_use]
+    pub fn from_tables(tables: &Tables) -> Self {
+        let codings = |code: &Option<Term>| {
+            let term = code.as_ref().map(|Term(code, display)| {
+                (system::SNOMED.to_owned(), code.clone(), display.clone())
+            });
+            term.into_iter().collect()
+        };
+        let mut lists = BTreeMap::new();
+        for tab in TABS {
+            if let Some(text) = tables.tab(tab) {
+                let wording = ListWording {
+                    title: text.title.clone(),
+                    codings: codings(&text.list_code),
+                    ..Default::default()
+                };
+                lists.insert(tab.code().to_owned(), wording);
+            }
+            for section in tab.sections() {
+                let Some(text) = tables.section(*section) else {
+                    continue;
+                };
+                let is_recent = matches!(section, Section::Recent | Section::SummaryTests);
+                let wording = ListWording {
+                    title: text.title.clone(),
+                    codings: codings(&text.list_code),
+                    empty: Some(text.empty.clone()),
+                    note: is_recent.then(|| tables.wording().recent.clone()),
+                };
+                lists.insert(section.code().to_owned(), wording);
+            }
+        }
+        Self {
+            lists,
+            notices: Notices {
+                nothing_recorded: tables.wording().empty.clone(),
+                unavailable: tables.wording().unavailable.clone(),
+                not_held: tables.wording().not_held.clone(),
+                ..Notices::default()
+            },
+            profiles: Vec::new(),
+        }
+    }
+
+    /// Tabs and sections without wording, by code: the catalogue file must list exactly all.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        TABS.iter()
+            .flat_map(|tab| {
+                std::iter::once(tab.code()).chain(tab.sections().iter().map(|it| it.code()))
+            })
+            .filter(|code| !self.lists.contains_key(*code))
+            .collect()
+    }
+
+    /// Changes when any wording does.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut out = String::new();
+        for byte in Sha256::digest(format!("{self:?}")).iter().take(8) {
+            let _ = write!(out, "{byte:02x}");
+        }
+        out
+    }
+
+    fn title<'w>(&'w self, code: &'w str) -> &'w str {
+        self.lists.get(code).map_or(code, |it| it.title.as_str())
+    }
+}
+
+/// Which exclusions apply to this practice's records; the same for every patient of it (S2 5.3.2, 5.3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    List,
+    Private,
+    PrivateAndList,
+}
+
+impl Rule {
+    pub(crate) fn of(family: SourceFamily, list_applied: bool) -> Self {
+        match (family, list_applied) {
+            (SourceFamily::Emis, _) => Self::List,
+            (SourceFamily::SystmOne, false) => Self::Private,
+            (SourceFamily::SystmOne, true) => Self::PrivateAndList,
+        }
+    }
+}
+
+/// What the Lists are made of.
+pub(crate) struct ListsAsk<'a> {
+    pub(crate) patient: &'a PatientId,
+    pub(crate) practice: &'a OdsCode,
+    pub(crate) practice_name: Option<&'a str>,
+    pub(crate) rule: Rule,
+    pub(crate) retrieved_at: Timestamp,
+    pub(crate) exclusions_url: &'a str,
+    pub(crate) wording: &'a TabWording,
+    pub(crate) gaps: &'a [SectionGap],
+    /// In the order in which they are shown.
+    pub(crate) entries: &'a [ReleasedEntry],
+    pub(crate) highest: Confidentiality,
+}
+
+/// One List with where it stands.
+pub(crate) struct MadeList {
+    pub(crate) id: String,
+    pub(crate) sections: Vec<Section>,
+    pub(crate) resource: Resource,
+}
+
+/// The ten tab Lists in the agreement's order, then the thirty section Lists.
+pub(crate) fn build(ask: &ListsAsk<'_>) -> Vec<MadeList> {
+    let mut members: HashMap<Section, Vec<String>> = HashMap::new();
+    for entry in ask.entries {
+        for section in entry.sections() {
+            let item = format!("{}/{}", entry.kind().name(), entry.id());
+            members.entry(*section).or_default().push(item);
+        }
+    }
+    let members = |section: &Section| members.get(section).map_or(&[][..], Vec::as_slice);
+    let tabs = TABS.into_iter().map(|tab| ask.tab_list(tab, &members));
+    let sections = TABS
+        .into_iter()
+        .flat_map(|tab| tab.sections().iter().map(move |section| (tab, *section)))
+        .map(|(tab, section)| ask.section_list(tab, section, members(&section)));
+    tabs.chain(sections).collect()
+}
+
+impl ListsAsk<'_> {
+    /// Names its section Lists and every member of each, since `_include` does not iterate; `flag` is the section. What
+    /// stands in two sections of the tab is named in both.
+    fn tab_list<'m>(&self, tab: Tab, members: &dyn Fn(&Section) -> &'m [String]) -> MadeList {
+        let mut list = self.list(tab, tab.code(), uri::TAB);
+        for section in tab.sections() {
+            let own = format!(
+                "{}/{}",
+                Kind::List.name(),
+                self.patient.list(section.code())
+            );
+            list.entry.push(item(&own, Some(*section)));
+        }
+        for section in tab.sections() {
+            let items = members(section).iter();
+            list.entry
+                .extend(items.map(|target| item(target, Some(*section))));
+            if let Some(gap) = self.gap(*section) {
+                let title = self.wording.title(section.code());
+                list.note.push(note(&format!("{title}: {}", gap.why)));
+            }
+        }
+        MadeList {
+            id: self.patient.list(tab.code()),
+            sections: tab.sections().to_vec(),
+            resource: Resource::List(Box::new(list)),
+        }
+    }
+
+    fn section_list(&self, tab: Tab, section: Section, members: &[String]) -> MadeList {
+        let mut list = self.list(tab, section.code(), uri::SECTION);
+        list.ordered_by = Some(Box::new(build::concept(LIST_ORDER, "event-date", None)));
+        list.entry
+            .extend(members.iter().map(|target| item(target, None)));
+        let wording = self.wording.lists.get(section.code());
+        let own = wording.and_then(|it| it.note.as_deref());
+        list.note.extend(own.map(note));
+        let gap = self.gap(section);
+        if let Some(gap) = gap {
+            list.note.push(note(&gap.why));
+        }
+        if members.is_empty() {
+            list.empty_reason = Some(Box::new(self.empty_reason(section, gap)));
+        }
+        MadeList {
+            id: self.patient.list(section.code()),
+            sections: vec![section],
+            resource: Resource::List(Box::new(list)),
+        }
+    }
+
+    fn list(&self, tab: Tab, code: &str, system: &str) -> r::List {
+        let title = self.wording.title(code);
+        let mut meta = t::Meta {
+            profile: std::iter::once(UK_LIST)
+                .chain(self.wording.profiles.iter().map(String::as_str))
+                .map(Into::into)
+                .collect(),
+            tag: vec![build::coding(uri::TAB, tab.code(), None)],
+            ..Default::default()
+        };
+        clear_labels(&mut meta, self.highest);
+        let mut concept = build::concept(system, code, Some(title));
+        for (system, code, display) in self
+            .wording
+            .lists
+            .get(code)
+            .into_iter()
+            .flat_map(|it| &it.codings)
+        {
+            concept
+                .coding
+                .push(build::coding(system, code, Some(display)));
+        }
+        r::List {
+            id: Some(self.patient.list(code).into()),
+            meta: Some(Box::new(meta)),
+            status: "current".into(),
+            mode: "snapshot".into(),
+            title: Some(title.into()),
+            code: Some(Box::new(concept)),
+            subject: Some(Box::new(build::reference(
+                Kind::Patient,
+                self.patient.as_str(),
+            ))),
+            date: Some(
+                self.retrieved_at
+                    .strftime("%Y-%m-%dT%H:%M:%SZ")
+                    .to_string()
+                    .into(),
+            ),
+            source: Some(Box::new(self.source())),
+            note: vec![
+                note(&self.exclusions()),
+                note(&self.wording.notices.validate),
+            ],
+            ..Default::default()
+        }
+    }
+
+    /// R4 lets a List's source be a person or device only, so the practice is named by its identifier, not by a literal
+    /// reference.
+    fn source(&self) -> t::Reference {
+        t::Reference {
+            identifier: Some(Box::new(t::Identifier {
+                system: Some(uri::ODS_CODE.into()),
+                value: Some(self.practice.0.as_str().into()),
+                ..Default::default()
+            })),
+            display: Some(self.practice_name.unwrap_or(&self.practice.0).into()),
+            ..Default::default()
+        }
+    }
+
+    fn exclusions(&self) -> String {
+        let notices = &self.wording.notices;
+        let text = match self.rule {
+            Rule::List => &notices.list,
+            Rule::Private => &notices.private,
+            Rule::PrivateAndList => &notices.private_and_list,
+        };
+        text.replace("{link}", self.exclusions_url)
+    }
+
+    fn gap(&self, section: Section) -> Option<&SectionGap> {
+        self.gaps.iter().find(|gap| gap.section == section)
+    }
+
+    /// Never `nilknown`, never a word about confidentiality (design.md 5, profiles.md 4.1). Ours stands beside the UK
+    /// code that means the same.
+    fn empty_reason(&self, section: Section, gap: Option<&SectionGap>) -> t::CodeableConcept {
+        let notices = &self.wording.notices;
+        let own = self.wording.lists.get(section.code());
+        let nothing = own.and_then(|it| it.empty.as_ref());
+        let (codings, text) = match gap {
+            None => (
+                vec![
+                    build::coding(EMPTY_REASON, "nothing-recorded", None),
+                    build::coding(UK_EMPTY_REASON, "no-content-recorded", None),
+                ],
+                nothing.unwrap_or(&notices.nothing_recorded),
+            ),
+            Some(gap) if gap.unavailable => (
+                vec![build::coding(HL7_EMPTY_REASON, "unavailable", None)],
+                &notices.unavailable,
+            ),
+            Some(_) => (
+                vec![build::coding(EMPTY_REASON, "not-held", None)],
+                &notices.not_held,
+            ),
+        };
+        t::CodeableConcept {
+            coding: codings,
+            text: Some(text.as_str().into()),
+            ..Default::default()
+        }
+    }
+}
+
+fn item(target: &str, section: Option<Section>) -> r::ListEntry {
+    r::ListEntry {
+        flag: section.map(|it| Box::new(build::concept(uri::SECTION, it.code(), None))),
+        item: Box::new(t::Reference {
+            reference: Some(target.into()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn note(text: &str) -> t::Annotation {
+    t::Annotation {
+        text: text.into(),
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+#[path = "lists_tests.rs"]
+mod tests;
