@@ -136,7 +136,9 @@ impl<'a> Pull<'a> {
             what: "not UTF-8".to_owned(),
             position: e.valid_up_to() as u64,
         })?;
-        if let Some((at, _)) = text.char_indices().find(|(_, c)| forbidden(*c)) {
+        let control = |b: &u8| *b < b' ' && !matches!(*b, b'\t' | b'\n' | b'\r');
+        let first = bytes.iter().position(control);
+        if let Some(at) = first.or_else(|| text.find(['\u{fffe}', '\u{ffff}'])) {
             return Err(XmlError {
                 what: "a control character".to_owned(),
                 position: at as u64,
