@@ -27,6 +27,10 @@ const UK_LIST: &str = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-List";
 pub struct TabWording {
     /// By code of the tab or section; what is missing shows its code.
     pub lists: BTreeMap<String, ListWording>,
+    /// What a section says when it is empty, by its code, where that is not the common notice.
+    pub empty: BTreeMap<String, String>,
+    /// Notes of single Lists, by code: what "recent" means.
+    pub notes: BTreeMap<String, String>,
     /// Notices and the words for an empty section.
     pub notices: Notices,
     /// Profiles that the Lists claim beside UKCore-List.
@@ -40,10 +44,6 @@ pub struct ListWording {
     pub title: String,
     /// Codes beside our own, as (system, code, display): GP Connect's SNOMED CT codes.
     pub codings: Vec<(String, String, String)>,
-    /// What this section says when it is empty, where that is not the common notice.
-    pub empty: Option<String>,
-    /// A note of its own, for example what "recent" means.
-    pub note: Option<String>,
 }
 
 /// Texts that stand on every List, the same for every patient of the practice (R045, R203, governance.md 2.5). `{link}`
@@ -100,12 +100,13 @@ impl TabWording {
             term.into_iter().collect()
         };
         let mut lists = BTreeMap::new();
+        let mut empty = BTreeMap::new();
+        let mut notes = BTreeMap::new();
         for tab in TABS {
             if let Some(text) = tables.tab(tab) {
                 let wording = ListWording {
                     title: text.title.clone(),
                     codings: codings(&text.list_code),
-                    ..Default::default()
                 };
                 lists.insert(tab.code().to_owned(), wording);
             }
@@ -113,18 +114,21 @@ impl TabWording {
                 let Some(text) = tables.section(*section) else {
                     continue;
                 };
-                let is_recent = matches!(section, Section::Recent | Section::SummaryTests);
                 let wording = ListWording {
                     title: text.title.clone(),
                     codings: codings(&text.list_code),
-                    empty: Some(text.empty.clone()),
-                    note: is_recent.then(|| tables.wording().recent.clone()),
                 };
+                empty.insert(section.code().to_owned(), text.empty.clone());
+                if matches!(section, Section::Recent | Section::SummaryTests) {
+                    notes.insert(section.code().to_owned(), tables.wording().recent.clone());
+                }
                 lists.insert(section.code().to_owned(), wording);
             }
         }
         Self {
             lists,
+            empty,
+            notes,
             notices: Notices {
                 nothing_recorded: tables.wording().empty.clone(),
                 unavailable: tables.wording().unavailable.clone(),
@@ -253,9 +257,8 @@ impl ListsAsk<'_> {
         list.ordered_by = Some(Box::new(build::concept(LIST_ORDER, "event-date", None)));
         list.entry
             .extend(members.iter().map(|target| item(target, None)));
-        let wording = self.wording.lists.get(section.code());
-        let own = wording.and_then(|it| it.note.as_deref());
-        list.note.extend(own.map(note));
+        let own = self.wording.notes.get(section.code());
+        list.note.extend(own.map(|text| note(text)));
         let gap = self.gap(section);
         if let Some(gap) = gap {
             list.note.push(note(&gap.why));
@@ -351,8 +354,7 @@ impl ListsAsk<'_> {
     /// code that means the same.
     fn empty_reason(&self, section: Section, gap: Option<&SectionGap>) -> t::CodeableConcept {
         let notices = &self.wording.notices;
-        let own = self.wording.lists.get(section.code());
-        let nothing = own.and_then(|it| it.empty.as_ref());
+        let nothing = self.wording.empty.get(section.code());
         let (codings, text) = match gap {
             None => (
                 vec![

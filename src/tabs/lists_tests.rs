@@ -178,7 +178,6 @@ fn titles_and_codes_come_from_the_wording() {
                 "717711000000103".to_owned(),
                 "Problems".to_owned(),
             )],
-            ..Default::default()
         },
     );
     let ask = HeldAsk {
@@ -223,23 +222,11 @@ fn the_catalogue_file_has_words_for_every_list() {
     assert!(wording.missing().is_empty());
     let problems = wording.lists.get("problems").unwrap();
     assert_eq!(problems.codings[0].1, "717711000000103");
+    assert!(wording.notes["recent"].contains("3 months"));
     assert!(
         wording
-            .lists
-            .get("recent")
-            .unwrap()
-            .note
-            .as_ref()
-            .unwrap()
-            .contains("3 months")
-    );
-    assert!(
-        wording
-            .lists
-            .get("allergies-and-adverse-reactions")
-            .unwrap()
             .empty
-            .is_some()
+            .contains_key("allergies-and-adverse-reactions")
     );
 }
 
