@@ -159,11 +159,10 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         },
         network: parts.allow.clone(),
     }));
-    let register = parts.register.clone();
     let fetcher = HttpKeyFetcher::new().map_err(|error| StartError::Fetcher(error.to_string()))?;
     let authenticator = Arc::new(Authenticator::new(
         &parts.issuer,
-        Arc::new(move || register.current()),
+        parts.register.clone(),
         KeySource::new(Arc::new(fetcher)),
         Arc::clone(&tokens),
         Arc::clone(&parts.clock),
