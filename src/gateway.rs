@@ -262,10 +262,8 @@ fn smart_routes(
         )
         .with_state(discovery);
     Router::new()
-        .route(
-            &format!("{path}/jwks"),
-            get(move || async move { axum::Json(jwks) }),
-        )
+        .route(&format!("{path}/jwks"), get(endpoints::jwks))
+        .with_state(Arc::new(jwks))
         .merge(well_known)
         .layer(tower_http::cors::CorsLayer::new().allow_origin(tower_http::cors::Any))
         .merge(
