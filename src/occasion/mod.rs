@@ -6,6 +6,7 @@ pub mod consent_fhir;
 mod facts;
 mod open;
 mod read;
+mod recheck;
 mod seal;
 #[cfg(test)]
 mod tests;
