@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod fhir;
+pub mod gateway;
 pub mod labelling;
 pub mod lookup;
 pub mod mapping;

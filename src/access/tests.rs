@@ -1,1 +1,339 @@
+mod consent;
+mod look_up;
+mod matrix;
+mod properties;
 
+use jiff::Timestamp;
+use jiff::civil::date;
+use proptest::prelude::*;
+
+use super::basis::{
+    Answer, Basis, ChildFacts, ChildSays, Fault, OverrideReason, ProxyBasis, ProxyFacts, Talk,
+    Words,
+};
+use super::identity::IdentityFindings;
+use super::rule::RULES;
+use super::*;
+use crate::record::{OdsCode, Registration};
+use crate::register::OrganisationKind;
+use crate::source::SourceRefusal;
+use crate::tabs::catalogue::Tab;
+
+const GOOD: Talk = Talk {
+    asked: Some(true),
+    answer: Answer::Yes,
+    told_what: Some(true),
+    told_why: Some(true),
+    told_may_decline: Some(true),
+    told_meaning_of_declining: Some(true),
+    voluntary: Some(true),
+    capacity: Some(true),
+    proxy: None,
+    child: None,
+    changed_mind: false,
+};
+
+const OVERRIDE: Basis = Basis::Override {
+    reason: Some(OverrideReason::Unconscious),
+    words: Words::Fair,
+};
+
+fn ods(code: &str) -> OdsCode {
+    OdsCode(code.to_owned())
+}
+
+fn good_before() -> BeforeInputs {
+    let today = date(2026, 11, 22);
+    BeforeInputs {
+        today,
+        network_allowed: Fact::Known(true),
+        client_authenticated: Fact::Known(true),
+        viewer: Fact::Known(ViewerFacts {
+            ods: ods("Z9O01"),
+            kind: OrganisationKind::Viewer,
+            signed: true,
+            active: true,
+            assurance_until: Some(today),
+            qualified_roles: vec!["gp".to_owned()],
+        }),
+        clinician: Fact::Known(ClinicianFacts {
+            username: "clinician".to_owned(),
+            role: "gp".to_owned(),
+            acts_for_viewer: true,
+            revoked: false,
+            training_until: Some(today),
+            terms_accepted: Some("1".to_owned()),
+        }),
+        terms: "1".to_owned(),
+        purposes: vec!["TREAT".to_owned()],
+        protocols: vec![ProtocolFacts {
+            id: "p".to_owned(),
+            purposes: vec!["TREAT".to_owned(), "ETREAT".to_owned(), "BTG".to_owned()],
+            from: today,
+            until: today,
+            tabs: TabCodes(TabSet::ALL),
+        }],
+        asked: None,
+        treatment_registered: Fact::Known(true),
+        refusal_stands: Fact::Known(false),
+        basis: Fact::Known(Basis::Consent(GOOD)),
+    }
+}
+
+fn good_trace() -> AfterTraceInputs {
+    AfterTraceInputs {
+        traced: Fact::Known(true),
+        sensitive: Fact::Known(false),
+        deceased: Fact::Known(false),
+        practice: Fact::Known(PracticeFacts {
+            ods: ods("Z99001"),
+            signed: true,
+            enabled: true,
+        }),
+        age: Fact::Known(AgeBand::Adult),
+        basis: Basis::Consent(GOOD),
+    }
+}
+
+fn good_source() -> AfterSourceInputs {
+    AfterSourceInputs {
+        practice: ods("Z99001"),
+        refusal: None,
+        identity: Fact::Known(IdentityFindings {
+            family: true,
+            given: true,
+            birth_date: true,
+        }),
+        fully_registered: Fact::Known(true),
+        restricted: Fact::Known(false),
+        sharing: Fact::Known(SharingFact::Implied),
+        remembered_opt_out: Fact::Known(None),
+    }
+}
+
+fn good_read() -> ReadInputs {
+    let before = good_before();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    ReadInputs {
+        now: at("2026-11-22T10:29:59Z"),
+        today: before.today,
+        occasion: Fact::Known(OccasionFacts {
+            opened_at: at("2026-11-22T10:00:00Z"),
+            ends_at: at("2026-11-22T10:30:00Z"),
+            withdrawn: false,
+            refused_since: false,
+        }),
+        viewer: before.viewer,
+        clinician: before.clinician,
+        terms: before.terms,
+        purposes: before.purposes,
+        protocols: before.protocols,
+        practice: good_trace().practice,
+        opted_out: Fact::Known(false),
+        held: Fact::Known(false),
+        granted: TabCodes(TabSet::ALL),
+        asked: None,
+    }
+}
+
+fn viewer(inputs: &mut BeforeInputs) -> &mut ViewerFacts {
+    match &mut inputs.viewer {
+        Fact::Known(viewer) => viewer,
+        _ => panic!(),
+    }
+}
+
+fn clinician(inputs: &mut BeforeInputs) -> &mut ClinicianFacts {
+    match &mut inputs.clinician {
+        Fact::Known(clinician) => clinician,
+        _ => panic!(),
+    }
+}
+
+fn set(tabs: &[Tab]) -> TabCodes {
+    TabCodes(tabs.iter().copied().collect())
+}
+
+#[test]
+fn what_is_in_order_is_permitted() {
+    assert!(before(&good_before()).permitted());
+    assert_eq!(before(&good_before()).tabs, TabSet::ALL);
+    assert!(after_trace(&good_trace()).permitted());
+    assert!(after_source(&good_source()).permitted());
+    assert!(on_read(&good_read()).permitted());
+}
+
+type Break<T> = (Rule, fn(&mut T));
+
+/// Each way to fail exactly one rule of `before`, in the order of the rules.
+const BEFORE: [Break<BeforeInputs>; 30] = [
+    // R109
+    (Rule::NetworkAllowed, |i| {
+        i.network_allowed = Fact::Known(false)
+    }),
+    (Rule::NetworkAllowed, |i| i.network_allowed = Fact::Unknown),
+    // R108
+    (Rule::ClientAuthenticated, |i| {
+        i.client_authenticated = Fact::Unknown
+    }),
+    (Rule::ClientAuthenticated, |i| {
+        i.client_authenticated = Fact::Known(false)
+    }),
+    // R150, R107
+    (Rule::OrganisationSigned, |i| viewer(i).signed = false),
+    (Rule::OrganisationSigned, |i| {
+        viewer(i).kind = OrganisationKind::Commissioner
+    }),
+    (Rule::OrganisationSigned, |i| {
+        viewer(i).kind = OrganisationKind::Practice
+    }),
+    (Rule::OrganisationSigned, |i| i.viewer = Fact::Unknown),
+    // R155, R156
+    (Rule::OrganisationActive, |i| viewer(i).active = false),
+    // R163
+    (Rule::AssuranceInDate, |i| {
+        viewer(i).assurance_until = Some(date(2026, 11, 21))
+    }),
+    (Rule::AssuranceInDate, |i| viewer(i).assurance_until = None),
+    // R101, R108
+    (Rule::ClinicianKnown, |i| i.clinician = Fact::Unknown),
+    (Rule::ClinicianKnown, |i| {
+        clinician(i).acts_for_viewer = false
+    }),
+    (Rule::ClinicianKnown, |i| clinician(i).revoked = true),
+    // R100
+    (Rule::RoleQualified, |i| {
+        clinician(i).role = "receptionist".to_owned()
+    }),
+    // R102, R103
+    (Rule::TrainingInDate, |i| {
+        clinician(i).training_until = Some(date(2026, 11, 21))
+    }),
+    (Rule::TrainingInDate, |i| clinician(i).training_until = None),
+    (Rule::TermsAccepted, |i| clinician(i).terms_accepted = None),
+    (Rule::TermsAccepted, |i| {
+        clinician(i).terms_accepted = Some("0".to_owned())
+    }),
+    // R106, R170
+    (Rule::PurposeDirectCare, |i| {
+        i.purposes = vec!["HRESCH".to_owned()]
+    }),
+    (Rule::PurposeDirectCare, |i| i.purposes.clear()),
+    // R160
+    (Rule::ProtocolCoversRole, |i| i.protocols.clear()),
+    (Rule::ProtocolCoversRole, |i| {
+        i.protocols[0].tabs = TabCodes(TabSet::NONE)
+    }),
+    (Rule::ProtocolCoversRole, |i| {
+        i.protocols[0].until = date(2026, 11, 21)
+    }),
+    (Rule::ProtocolCoversRole, |i| {
+        i.protocols[0].from = date(2026, 11, 23)
+    }),
+    (Rule::ProtocolCoversTabs, |i| {
+        i.protocols[0].tabs = set(&[Tab::Summary]);
+        i.asked = Some(set(&[Tab::Summary, Tab::Events]));
+    }),
+    // R104
+    (Rule::TreatmentRegistered, |i| {
+        i.treatment_registered = Fact::Known(false)
+    }),
+    (Rule::TreatmentRegistered, |i| {
+        i.treatment_registered = Fact::Unknown
+    }),
+    // R077
+    (Rule::NoStandingRefusal, |i| {
+        i.refusal_stands = Fact::Known(true)
+    }),
+    // R070
+    (Rule::ConsentOrOverride, |i| {
+        i.basis = Fact::Known(Basis::Consent(Talk::default()))
+    }),
+];
+
+#[test]
+fn each_rule_before_the_look_up_refuses_alone() {
+    for (n, (rule, break_it)) in BEFORE.into_iter().enumerate() {
+        let mut inputs = good_before();
+        break_it(&mut inputs);
+        let decision = before(&inputs);
+        assert_eq!(decision.denied_by(), Some(rule), "case {n}");
+        assert!(!decision.permitted());
+    }
+}
+
+/// The breaks that leave viewer, clinician and protocol there to be broken further.
+fn combinable() -> Vec<Break<BeforeInputs>> {
+    BEFORE
+        .into_iter()
+        .filter(|(_, break_it)| {
+            let mut inputs = good_before();
+            break_it(&mut inputs);
+            inputs.viewer.known().is_some()
+                && inputs.clinician.known().is_some()
+                && !inputs.protocols.is_empty()
+        })
+        .collect()
+}
+
+#[test]
+fn the_first_failing_rule_wins_and_the_others_are_looked_at_all_the_same() {
+    let breaks = combinable();
+    let order = |rule| RULES.iter().position(|r| *r == rule);
+    for (a, (first, break_first)) in breaks.iter().enumerate() {
+        for (_, break_second) in breaks.iter().skip(a + 1) {
+            let mut inputs = good_before();
+            break_second(&mut inputs);
+            break_first(&mut inputs);
+            let decision = before(&inputs);
+            let denied = decision.denied_by().unwrap();
+            assert!(order(denied) <= order(*first), "{first:?}: {denied:?}");
+            assert_eq!(decision.rules.len(), 15);
+        }
+    }
+    let mut inputs = good_before();
+    inputs.network_allowed = Fact::Known(false);
+    clinician(&mut inputs).training_until = None;
+    let decision = before(&inputs);
+    assert_eq!(decision.denied_by(), Some(Rule::NetworkAllowed));
+    assert!(
+        decision
+            .rules
+            .contains(&(Rule::TrainingInDate, RuleOutcome::Fail))
+    );
+}
+
+// R160: two flows of one organisation do not pool
+#[test]
+fn one_protocol_has_to_cover_all_that_is_asked_for() {
+    let mut inputs = good_before();
+    inputs.protocols[0].tabs = set(&[Tab::Summary, Tab::Medication]);
+    let mut other = inputs.protocols[0].clone();
+    other.id = "other".to_owned();
+    other.tabs = set(&[Tab::Events]);
+    inputs.protocols.push(other);
+    inputs.asked = Some(set(&[Tab::Summary, Tab::Events]));
+    assert_eq!(before(&inputs).denied_by(), Some(Rule::ProtocolCoversTabs));
+    inputs.asked = Some(set(&[Tab::Events]));
+    let decision = before(&inputs);
+    assert_eq!(decision.protocol.as_deref(), Some("other"));
+    assert_eq!(TabCodes(decision.tabs), set(&[Tab::Events]));
+    inputs.asked = None;
+    let decision = before(&inputs);
+    assert_eq!(decision.protocol.as_deref(), Some("p"));
+    // an override needs a protocol for its purposes
+    inputs.protocols[0].purposes = vec!["TREAT".to_owned()];
+    inputs.protocols[1].purposes = vec!["TREAT".to_owned()];
+    inputs.purposes = vec!["BTG".to_owned(), "ETREAT".to_owned()];
+    assert_eq!(before(&inputs).denied_by(), Some(Rule::ProtocolCoversRole));
+}
+
+// R034: less was asked for, less is given
+#[test]
+fn asking_for_less_gives_less() {
+    let mut inputs = good_before();
+    inputs.asked = Some(set(&[Tab::Medication]));
+    assert_eq!(TabCodes(before(&inputs).tabs), set(&[Tab::Medication]));
+    inputs.asked = Some(TabCodes(TabSet::NONE));
+    assert_eq!(before(&inputs).denied_by(), Some(Rule::ProtocolCoversTabs));
+}

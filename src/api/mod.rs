@@ -1,8 +1,15 @@
 //! HTTP and the stages: the FHIR API, read-only.
 //!
-//! Invariants: never calls `store` or `source` directly; never serialises anything but what was released and what is
-//! non-clinical by type.
+//! Invariants: never calls a source itself; never serialises anything but what was released and what is non-clinical by
+//! type.
 
+pub mod clinical;
+pub mod exclusions_page;
+pub mod health;
+pub mod metadata;
 pub mod non_clinical;
 pub mod outcome;
+pub mod records;
 pub mod request;
+pub mod router;
+pub mod state;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use super::non_clinical::NonClinical;
+use crate::smart::caller::Unauthorized;
 
 /// A refusal or failure as the caller learns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +126,18 @@ impl ApiError {
             "audit-unavailable",
             "The audit trail cannot be written, so nothing can be shown.",
         )
+    }
+}
+
+impl From<Unauthorized> for ApiError {
+    fn from(refusal: Unauthorized) -> Self {
+        match refusal {
+            Unauthorized::Missing => Self::unauthorized(false),
+            Unauthorized::Invalid => Self::unauthorized(true),
+            Unauthorized::Store(_) => {
+                Self::unavailable("store-unavailable", "The gateway's store does not answer.")
+            }
+        }
     }
 }
 

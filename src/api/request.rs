@@ -2,7 +2,6 @@
 //! answer carries.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
@@ -10,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::outcome::ApiError;
+use crate::access::AddressRanges;
 use crate::audit::Origin;
 use crate::clock::new_id;
-use crate::config::Network;
 
 /// `X-Request-Id`: ours, never the caller's, so that it finds exactly one request in the trail.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,16 +20,16 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug, Clone)]
 pub struct NetworkRule {
     /// Allowed networks.
-    pub allow: Arc<[Network]>,
+    pub allow: AddressRanges,
     /// Proxies whose `X-Forwarded-For` counts.
-    pub proxies: Arc<[Network]>,
+    pub proxies: AddressRanges,
 }
 
 impl NetworkRule {
     /// The address that really asks: the peer, or the last hop that a listed proxy vouches for.
     #[must_use]
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let listed = |address: IpAddr| self.proxies.iter().any(|net| net.contains(address));
+        let listed = |address: IpAddr| self.proxies.contains(address);
         let mut caller = peer;
         let hops = headers
             .get_all("x-forwarded-for")
@@ -50,7 +49,7 @@ impl NetworkRule {
     }
 
     fn allows(&self, caller: IpAddr) -> bool {
-        self.allow.iter().any(|net| net.contains(caller))
+        self.allow.contains(caller)
     }
 }
 
@@ -165,10 +164,9 @@ mod tests {
     // R109: a forwarded header counts only from a listed proxy
     #[test]
     fn forwarded_header_counts_only_from_listed_proxies() {
-        let net = |text: &str| Network::try_from(text.to_owned()).unwrap();
         let rule = NetworkRule {
-            allow: crate::config::loopback().into(),
-            proxies: vec![net("192.0.2.0/24")].into(),
+            allow: AddressRanges::parse(&crate::config::loopback()).unwrap(),
+            proxies: AddressRanges::parse(&["192.0.2.0/24"]).unwrap(),
         };
         let forwarded = headers(&[(
             HeaderName::from_static("x-forwarded-for"),

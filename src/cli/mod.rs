@@ -1,1 +1,237 @@
 //! Sub-commands of the one binary.
+
+mod map;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::{Clock, SystemClock};
+use crate::record::date::london;
+use crate::sandbox::mock::{self, People, Which};
+use crate::sandbox::population;
+use crate::sandbox::run::{SandboxOptions, start};
+
+/// An open Medical Interoperability Gateway.
+#[derive(Debug, Parser)]
+#[command(name = "openmig", version, about, long_about = None)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything in one process with synthetic people: gateway, mock GP systems, trace service, EHR
+    Sandbox {
+        /// First port; the others follow: N+1 to N+4, and N+12
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        /// Folder of the state
+        #[arg(long, default_value = "openmig-sandbox")]
+        data: PathBuf,
+        /// Empty the state first
+        #[arg(long)]
+        fresh: bool,
+        /// Ordinary synthetic patients beside those of the contract
+        #[arg(long, default_value_t = 0)]
+        patients: usize,
+        /// Seed of the ordinary patients: the same seed gives the same people
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Run a gateway with a configuration file
+    Serve {
+        /// The TOML file
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Run one mock service as a process of its own
+    Mock {
+        /// emis, systmone, trace or ehr
+        service: String,
+        /// Address to listen on; SystmOne over TCP listens ten ports above
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+    /// Read one supplier message and print it as a FHIR Bundle; losses go to stderr, a JSON object a line
+    Map {
+        /// emis or systmone
+        #[arg(long)]
+        source: String,
+        /// The message
+        file: PathBuf,
+    },
+    /// Check data files
+    Check {
+        #[command(subcommand)]
+        what: Check,
+    },
+    /// The audit trail
+    Audit {
+        #[command(subcommand)]
+        what: Audit,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Check {
+    /// The register's files, as a whole
+    Register {
+        /// Their folder
+        folder: PathBuf,
+    },
+    /// The exclusion list: this program's, or the one in a folder
+    Exclusions {
+        /// Its folder
+        folder: Option<PathBuf>,
+    },
+    /// The mapping tables
+    Mappings,
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Recompute the log over every row and compare it with every stored head
+    Verify {
+        /// The SQLite file
+        file: PathBuf,
+    },
+}
+
+/// Runs the command line. 0 = done, 1 = failed, 2 = the arguments or the file at hand are wrong.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("OPENMIG_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,openmig=info"));
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match arguments.command {
+        Command::Map { source, file } => map::run(&source, &file),
+        Command::Check { what } => check(&what),
+        Command::Audit {
+            what: Audit::Verify { file },
+        } => match crate::audit::verify::verify(&file) {
+            Ok(verified) => {
+                println!(
+                    "the trail is whole: {} rows, {} tree heads; head {}:{}",
+                    verified.size,
+                    verified.heads,
+                    verified.size,
+                    hex(&verified.root)
+                );
+                ExitCode::SUCCESS
+            }
+            Err(bad) => fail(&bad, 1),
+        },
+        Command::Sandbox {
+            port,
+            data,
+            fresh,
+            patients,
+            seed,
+        } => {
+            let options = SandboxOptions {
+                port,
+                data,
+                fresh,
+                patients,
+                seed,
+                timing: None,
+            };
+            block_on(async move {
+                let sandbox = start(&options).await.map_err(|error| error.to_string())?;
+                println!("{}", sandbox.banner);
+                tokio::select! {
+                    ended = sandbox.wait() => ended.map_err(|error| error.to_string()),
+                    _ = tokio::signal::ctrl_c() => Ok(()),
+                }
+            })
+        }
+        Command::Serve { config } => {
+            block_on(async move { serve::run(&config).await.map_err(|error| error.to_string()) })
+        }
+        Command::Mock { service, listen } => match service.parse::<Which>() {
+            Ok(which) => block_on(async move {
+                let people = population::contract(SystemClock.now().to_zoned(london()).date());
+                mock::run(which, listen, Arc::new(People::new(people)))
+                    .await
+                    .map_err(|error| error.to_string())
+            }),
+            Err(error) => fail(&error, 2),
+        },
+    }
+}
+
+fn check(what: &Check) -> ExitCode {
+    match what {
+        Check::Register { folder } => {
+            let today = SystemClock.now().to_zoned(london()).date();
+            match crate::register::Register::load(folder, today) {
+                Ok(register) => {
+                    println!(
+                        "{} organisations, {} users, {} clients, {} protocols; hash {}",
+                        register.organisations.len(),
+                        register.users.len(),
+                        register.clients.len(),
+                        register.protocols.len(),
+                        register.hash
+                    );
+                    ExitCode::SUCCESS
+                }
+                Err(errors) => fail(&errors, 2),
+            }
+        }
+        Check::Exclusions { folder } => {
+            let list = match folder {
+                Some(folder) => crate::labelling::ExclusionList::load(folder),
+                None => crate::labelling::ExclusionList::load_embedded(),
+            };
+            match list {
+                Ok(list) => {
+                    println!("{} lines; version {}", list.rows().len(), list.version());
+                    ExitCode::SUCCESS
+                }
+                Err(error) => fail(&error, 2),
+            }
+        }
+        Check::Mappings => match crate::mapping::Tables::load() {
+            Ok(tables) => {
+                println!("mapping tables are sound; hash {}", tables.hash());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error, 2),
+        },
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("openmig: {error}");
+    ExitCode::from(code)
+}
+
+fn block_on(work: impl Future<Output = Result<(), String>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, 1),
+    };
+    match runtime.block_on(work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
+    }
+}

@@ -561,4 +561,4 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 #[path = "list_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -68,3 +68,6 @@ pub trait Finder: Send + Sync {
     /// The source did not answer, or wrongly; a refusal is not an error.
     fn find<'a>(&'a self, ask: FindAsk) -> BoxFuture<'a, Result<Found, SourceError>>;
 }
+
+mod look_up;
+pub use look_up::{LookUp, LookUpError, LookUpParts, LookedUp};

@@ -3,12 +3,32 @@
 //! Pure functions over [`crate::record`]. Invariants: reads no clock, network or configuration; never decides what is
 //! sensitive; drops no field silently. Which code, status or unit becomes what stands in `mappings/`, not here.
 
+mod admission;
+mod allergy;
+mod blood_pressure;
+mod common;
+mod condition;
+mod diagnostic_report;
+mod document;
+mod encounter;
+mod flag;
+mod immunization;
+mod loss;
+mod medication;
+mod merge;
+mod observation;
+mod patient;
+mod plan;
+mod procedure;
+mod referral;
+mod staff;
 pub mod tables;
+mod work;
 
 pub use tables::{TableError, Tables};
 
-use crate::fhir::{Kind, PatientId, Resource};
-use crate::record::{Loss, OdsCode, Restriction, SourceFamily, Standing};
+use crate::fhir::{IdKey, Kind, PatientId, Resource};
+use crate::record::{GpRecord, Loss, NhsNumber, OdsCode, Restriction, SourceFamily, Standing};
 use crate::tabs::catalogue::Section;
 
 /// One resource with everything that the later stages must know of where it came from.
@@ -77,4 +97,42 @@ pub struct SectionGap {
     pub unavailable: bool,
     /// In words, for the section's note.
     pub why: String,
+}
+
+/// What mapping needs beside the record: everything it may not find out for itself.
+#[derive(Debug)]
+pub struct MappingContext<'a> {
+    /// The tables of `mappings/`.
+    pub tables: &'a Tables,
+    /// The key that ids are made with.
+    pub ids: &'a IdKey,
+    /// The patient's id.
+    pub patient: PatientId,
+    /// The traced NHS number; what the source wrote is not passed on.
+    pub nhs_number: &'a NhsNumber,
+    /// The day it is, for what is recent, current or expired.
+    pub today: jiff::civil::Date,
+    /// The practice's name, as the register has it.
+    pub practice_name: &'a str,
+}
+
+/// Maps a whole record.
+#[must_use]
+pub fn map(record: GpRecord, ctx: &MappingContext<'_>) -> MappedRecord {
+    let mut record = record;
+    let losses = std::mem::take(&mut record.losses);
+    let mut losses = loss::Losses::new(losses);
+    if record.family == SourceFamily::SystmOne {
+        merge::same_code(&mut record.entries, &mut losses);
+    }
+    let resources = work::run(&record, ctx, &mut losses);
+    MappedRecord {
+        patient: ctx.patient.clone(),
+        practice: record.practice,
+        family: record.family,
+        standing: record.standing,
+        resources,
+        gaps: admission::gaps(ctx.tables),
+        losses: losses.into_all(),
+    }
 }

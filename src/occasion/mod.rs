@@ -5,6 +5,7 @@ mod asked;
 pub mod consent_fhir;
 mod facts;
 mod open;
+mod opener;
 mod read;
 mod seal;
 #[cfg(test)]
@@ -125,7 +126,7 @@ pub struct ChildView {
 }
 
 /// An open occasion.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOccasion {
     /// Its id.
     pub id: String,

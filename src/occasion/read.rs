@@ -6,7 +6,7 @@ use super::facts::{RegisterView, day_of};
 use super::open::verdict;
 use super::trail::{Trail, told};
 use super::{ClinicianClaim, OccasionRefusal, Occasions, OpenOccasion, SealError};
-use crate::access::{DecisionRecord, Fact, Inputs, OccasionFacts, ReadInputs, Rule, TabCodes};
+use crate::access::{Fact, Inputs, OccasionFacts, ReadInputs, Rule, TabCodes};
 use crate::audit::{AccessStep, Origin, What};
 use crate::record::NhsNumber;
 use crate::store::{OccasionRow, StoreError};
@@ -36,11 +36,11 @@ impl Occasions {
     /// # Errors
     /// The rule that failed first, or the store did not answer.
     pub fn check(&self, occasion: &str, now: Timestamp) -> Result<ReadOccasion, ReadRefusal> {
-        let (record, row) = self.look(occasion, now).map_err(|error| {
+        let (inputs, row) = self.look(occasion, now).map_err(|error| {
             tracing::warn!(%error, "an occasion could not be checked");
             ReadRefusal::Unavailable
         })?;
-        let decision = record.inputs.decide();
+        let decision = inputs.decide();
         match (verdict(&decision), row) {
             (Ok(()), Some(row)) => Ok(ReadOccasion {
                 row,
@@ -68,7 +68,7 @@ impl Occasions {
         if self.network(trail.origin.address) != Fact::Known(true) {
             return Err(trail.refuse(now, step, Rule::NetworkAllowed).await);
         }
-        let (record, row) = match self.look(occasion, now) {
+        let (inputs, row) = match self.look(occasion, now) {
             Ok(looked) => looked,
             Err(error) => {
                 return Err(trail
@@ -85,7 +85,7 @@ impl Occasions {
             return Err(trail.refuse(now, step, Rule::OccasionOpen).await);
         };
         trail.of_row(&row);
-        let decision = trail.decide(record.inputs);
+        let decision = trail.decide(inputs);
         if let Err(rule) = verdict(&decision) {
             return Err(trail.refuse(now, step, rule).await);
         }
@@ -155,7 +155,7 @@ impl Occasions {
         &self,
         occasion: &str,
         now: Timestamp,
-    ) -> Result<(DecisionRecord, Option<OccasionRow>), StoreError> {
+    ) -> Result<(Inputs, Option<OccasionRow>), StoreError> {
         let store = &self.parts.store;
         let register = self.parts.register.current();
         let holds = self.parts.register.holds();
@@ -202,7 +202,7 @@ impl Occasions {
                 Fact::Known(holds.touches(&row.viewer, &row.clinician, Some(&row.practice)));
             inputs.granted = TabCodes(TabSet::from_bits(row.tabs));
         }
-        Ok((DecisionRecord::decide(Inputs::OnRead(inputs)).1, row))
+        Ok((Inputs::OnRead(inputs), row))
     }
 
     fn trail_of_claim(

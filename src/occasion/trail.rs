@@ -96,7 +96,7 @@ impl Trail<'_> {
         at: Timestamp,
         step: AccessStep,
         what: &'static str,
-        error: &dyn std::fmt::Display,
+        error: &(dyn std::fmt::Display + Sync),
     ) -> OccasionRefusal {
         tracing::warn!(%error, request = %self.origin.request_id, what, "no occasion, something did not answer");
         match self.write(at, What::Access(step), Some(what)).await {

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::{
-    Agreement, Client, ClientAuthentication, Organisation, OrganisationKind, PracticeSource,
-    Protocol, Register, Signature, User, raw,
+    Agreement, Organisation, OrganisationKind, PracticeSource, Protocol, Register, Signature, User,
+    raw,
 };
 use crate::record::OdsCode;
 use crate::tabs::catalogue::{Tab, TabSet};
@@ -316,76 +316,6 @@ impl Register {
         );
     }
 
-    fn take_client(&mut self, entry: Spanned<raw::Client>, check: &mut Check<'_>) {
-        check.at(&entry);
-        let raw = entry.into_inner();
-        let id = raw.id;
-        check.that(!id.trim().is_empty(), "client id", || {
-            "a client has no id".to_owned()
-        });
-        let organisation = raw.organisation.map(OdsCode);
-        let audit_of = raw.audit_of.map(OdsCode);
-        for ods in organisation.iter().chain(&audit_of) {
-            self.known(ods, check, || format!("the client `{id}`"));
-        }
-        let kind_of = |ods: &Option<OdsCode>| {
-            ods.as_ref()
-                .and_then(|ods| self.organisations.get(ods))
-                .map(|organisation| organisation.kind)
-        };
-        let kind = kind_of(&organisation);
-        check.that(kind != Some(OrganisationKind::Commissioner), "R107", || {
-            format!("the client `{id}` belongs to a commissioner")
-        });
-        let authentication = take_authentication(&id, raw.authentication, check);
-        let by_keys = matches!(
-            authentication,
-            ClientAuthentication::Keys(_) | ClientAuthentication::KeysAt { .. }
-        );
-        check.that(
-            !raw.named_clinician || (by_keys && kind == Some(OrganisationKind::Viewer)),
-            "R101",
-            || format!("the client `{id}` names clinicians, so it needs keys and a viewer"),
-        );
-        if audit_of.is_some() {
-            let own = audit_of == organisation && kind == Some(OrganisationKind::Practice);
-            check.that(own && by_keys && !raw.named_clinician, "R121", || {
-                format!("the client `{id}` reads an audit trail: it needs keys, belongs to that practice, names no clinician")
-            });
-        }
-        let code_flow = !by_keys;
-        check.that(
-            code_flow != raw.redirect_uris.is_empty(),
-            "redirect URIs",
-            || {
-                format!("the client `{id}` needs redirect URIs if it signs users in, and none if it has keys")
-            },
-        );
-        for uri in &raw.redirect_uris {
-            check.that(is_redirect(uri), "redirect URIs", || {
-                format!(
-                    "the client `{id}` has a redirect URI that is neither https nor http on loopback, or has a fragment"
-                )
-            });
-        }
-        let fresh = !self.clients.contains_key(&id);
-        check.that(fresh, "unique id", || {
-            format!("the client `{id}` is there twice")
-        });
-        self.clients.insert(
-            id.clone(),
-            Client {
-                id,
-                authentication,
-                organisation,
-                named_clinician: raw.named_clinician,
-                audit_of,
-                may_introspect: raw.may_introspect,
-                redirect_uris: raw.redirect_uris,
-            },
-        );
-    }
-
     fn take_protocol(&mut self, entry: Spanned<raw::Protocol>, check: &mut Check<'_>) {
         check.at(&entry);
         let raw = entry.into_inner();
@@ -460,7 +390,7 @@ impl Register {
         );
     }
 
-    fn known(&self, ods: &OdsCode, check: &mut Check<'_>, who: impl Fn() -> String) {
+    pub(super) fn known(&self, ods: &OdsCode, check: &mut Check<'_>, who: impl Fn() -> String) {
         check.that(
             self.organisations.contains_key(ods),
             "known organisation",
@@ -521,94 +451,12 @@ fn take_agreement(raw: raw::Agreement, check: &mut Check<'_>) -> Agreement {
     }
 }
 
-fn take_authentication(
-    id: &str,
-    raw: raw::Authentication,
-    check: &mut Check<'_>,
-) -> ClientAuthentication {
-    const RULE: &str = "client authentication";
-    check.that(!raw.local || raw.jwks_url.is_some(), RULE, || {
-        format!("the client `{id}` is `local` without a `jwks_url`")
-    });
-    match (raw.public, raw.secret_sha256, raw.jwks, raw.jwks_url) {
-        (true, None, None, None) => ClientAuthentication::Public,
-        (false, Some(hash), None, None) => {
-            let hex = hash.len() == 64
-                && hash
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-            check.that(hex, RULE, || {
-                format!("the secret of the client `{id}` is not a SHA-256 in lower-case hex")
-            });
-            ClientAuthentication::Secret(hash)
-        }
-        (false, None, Some(keys), None) => {
-            check.that(is_public_key_set(&keys), RULE, || {
-                format!(
-                    "the key set of the client `{id}` needs at least one public key, each with `kid`"
-                )
-            });
-            ClientAuthentication::Keys(keys)
-        }
-        (false, None, None, Some(url)) => {
-            let fits = url::Url::parse(&url).is_ok_and(|parsed| {
-                parsed.scheme() == "https" || raw.local && is_loopback(&parsed)
-            });
-            check.that(fits, RULE, || {
-                format!("the key set address of the client `{id}` is not https")
-            });
-            ClientAuthentication::KeysAt {
-                url,
-                local: raw.local,
-            }
-        }
-        _ => {
-            check.that(false, RULE, || {
-                format!(
-                    "the client `{id}` needs exactly one of public, secret_sha256, jwks, jwks_url"
-                )
-            });
-            ClientAuthentication::Public
-        }
-    }
-}
-
-fn is_public_key_set(text: &str) -> bool {
-    let parsed: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    let keys = parsed
-        .as_ref()
-        .and_then(|set| set.get("keys"))
-        .and_then(|keys| keys.as_array());
-    keys.is_some_and(|keys| {
-        !keys.is_empty()
-            && keys.iter().all(|key| {
-                let has = |member: &str| key.get(member).is_some_and(|value| value.is_string());
-                has("kty") && has("kid") && !has("d") && !has("k")
-            })
-    })
-}
-
 fn is_endpoint(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| match url.scheme() {
         "http" | "https" => url.has_host(),
         "tcp" => url.has_host() && url.port().is_some(),
         _ => false,
     })
-}
-
-fn is_redirect(text: &str) -> bool {
-    url::Url::parse(text)
-        .is_ok_and(|url| url.fragment().is_none() && (url.scheme() == "https" || is_loopback(&url)))
-}
-
-fn is_loopback(url: &url::Url) -> bool {
-    url.scheme() == "http"
-        && match url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        }
 }
 
 fn parse<T: DeserializeOwned>(
@@ -639,7 +487,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 /// Collects the faults of one file; knows at which line the entry under the pen begins.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'static str,
     text: &'a str,
     line: Option<usize>,
@@ -656,11 +504,16 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn at<T>(&mut self, entry: &Spanned<T>) {
+    pub(super) fn at<T>(&mut self, entry: &Spanned<T>) {
         self.line = Some(line_of(self.text, entry.span().start));
     }
 
-    fn that(&mut self, holds: bool, rule: &'static str, message: impl FnOnce() -> String) {
+    pub(super) fn that(
+        &mut self,
+        holds: bool,
+        rule: &'static str,
+        message: impl FnOnce() -> String,
+    ) {
         if !holds {
             self.errors.push(RegisterError {
                 file: self.file,

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing widens access at run time; a hold only takes away.
 
+mod clients;
 mod holds;
 mod load;
 mod raw;
@@ -116,7 +117,7 @@ pub struct Signature {
 }
 
 /// How to reach a practice's record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PracticeSource {
     /// Which adapter.
     pub family: SourceFamily,

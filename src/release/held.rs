@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::bits::Bits;
-use super::index::Indexer;
+use super::indexer::Indexer;
 use super::withhold::{ReleaseError, ReleasedEntry, ReleasedRecord};
 use crate::fhir::{Kind, PatientId};
 use crate::labelling::Confidentiality;

@@ -8,13 +8,16 @@ mod bits;
 pub mod dates;
 mod held;
 mod index;
+mod indexer;
+mod param;
 mod released;
 mod splice;
 mod withhold;
 
 pub use bits::Bits;
 pub use held::{Held, HeldAsk};
-pub use index::{DateSpan, Param, SearchIndex, Token};
+pub use index::{DateSpan, SearchIndex, Token};
+pub use param::Param;
 pub use released::{Released, for_caller};
 pub use splice::{Clinical, Mode, Part};
 pub use withhold::{ReleaseError, ReleasedEntry, ReleasedRecord, withhold};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bits::Bits;
 use super::held::Held;
-use super::index::Param;
+use super::param::Param;
 use super::withhold::ReleasedEntry;
 use crate::fhir::Kind;
 use crate::mapping::SectionGap;

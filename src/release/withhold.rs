@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::index::{Indexer, SearchIndex};
+use super::index::SearchIndex;
+use super::indexer::Indexer;
 use crate::fhir::refs::{for_each_reference, references};
 use crate::fhir::{Kind, PatientId, Resource, to_json};
 use crate::labelling::{Confidentiality, LabelledRecord, WithheldReport};

@@ -207,6 +207,8 @@ fn write_private(path: &Path, jwk: &Value) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::smart::assertion::Unverified;
+    use crate::smart::jwks::KeySet;
 
     #[test]
     fn keys_are_made_once_kept_privately_and_have_kid_and_alg() {
@@ -230,6 +232,23 @@ mod tests {
             }
         }
         assert_eq!(keys.server().public_jwk()["alg"], "RS256");
+        for (client, _) in KEY_CLIENTS {
+            let ods = OdsCode("Z9H01".to_owned());
+            let now = Timestamp::from_second(1_800_000_000).unwrap();
+            let jwt = keys
+                .assertion(client, Some("hospital-doctor"), &ods, "urn:aud", now)
+                .unwrap();
+            let unverified = Unverified::read(&jwt).unwrap();
+            assert_eq!(unverified.claimed_client(), client);
+            let set = keys.public_jwks(client).unwrap().to_string();
+            let set = KeySet::parse(set.as_bytes()).unwrap();
+            let key = set.find(unverified.kid(), unverified.algorithm()).unwrap();
+            let assertion = unverified.verify(key, &["urn:aud"], now).unwrap();
+            assert_eq!(assertion.extensions, Some(hl7_b2b("hospital-doctor", &ods)));
+        }
+        let nobody = OdsCode(String::new());
+        let unknown = keys.assertion("sandbox-spa", None, &nobody, "a", Timestamp::UNIX_EPOCH);
+        assert!(matches!(unknown, Err(KeysError::UnknownClient)));
         let again = SandboxKeys::load_or_create(&folder).unwrap();
         assert_eq!(
             again.private_jwk("sandbox-backend"),

@@ -1,11 +1,13 @@
-//! The sandbox: mock GP systems, mock trace service, mock EHR, synthetic people.
+//! The sandbox: mock GP systems, mock trace service, mock EHR, synthetic people, and the gateway in front of them.
 //!
-//! Invariant: shares no parsing or writing type with `source`: mock and adapter must not share a misreading.
-
-pub mod keys;
-pub mod population;
-pub mod register;
-pub mod story;
+//! Invariant: `mock` and `population` share no parsing or writing type with `source`: mock and adapter must not share a
+//! misreading.
 
 pub mod contract;
+pub mod keys;
 pub mod mock;
+pub mod population;
+pub mod register;
+pub mod routes;
+pub mod run;
+pub mod story;

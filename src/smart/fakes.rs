@@ -1,29 +1,36 @@
 //! Stand-ins for store, trail and register in the tests of this module.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::answer::TokenResponse;
+use super::authenticate::ASSERTION_TYPE;
 use super::authenticate::{Authenticator, hex};
 use super::form::FormRequest;
 use super::jwks::{FetchKeys, FetchedKeys, KeyError, KeySource};
+use super::opener::{OccasionOpener, ResumeAsk};
 use super::signing::{SigningAlgorithm, SigningKey, generate_jwk};
-use super::token::token_hash;
+use super::token::{TokenEndpoint, TokenSettings, token_hash};
 use crate::audit::{AuditEntry, AuditError, AuditLog, Origin};
 use crate::clock::{SharedClock, SystemClock};
 use crate::fhir::{IdKey, PatientId};
+use crate::occasion::{OccasionAsk, OccasionRefusal, OpenOccasion};
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::{
-    Client, ClientAuthentication, Organisation, OrganisationKind, Register, User,
+    Agreement, Client, ClientAuthentication, Organisation, OrganisationKind, Register,
+    RegisterHandle, User,
 };
-use crate::sandbox::keys;
+use crate::sandbox::keys::{self, USER_BASE};
 use crate::source::BoxFuture;
 use crate::store::{StoreError, Stored, TokenRow, TokenStore};
+use crate::tabs::catalogue::Tab;
 
 pub(crate) const ISSUER: &str = "http://127.0.0.1:8080/fhir/r4";
 pub(crate) const TOKEN_URL: &str = "http://127.0.0.1:8080/fhir/r4/token";
@@ -134,6 +141,7 @@ pub(crate) fn register() -> Register {
         source: None,
         enabled: true,
         applies_exclusion_list: false,
+        qualified_roles: BTreeSet::new(),
     };
     let user = |name: &str, ods: &str| User {
         username: name.to_owned(),
@@ -188,15 +196,15 @@ pub(crate) fn register() -> Register {
             .collect(),
         clients: clients.into_iter().map(|c| (c.id.clone(), c)).collect(),
         protocols: BTreeMap::new(),
+        agreement: Agreement::default(),
         hash: "register-hash".to_owned(),
     }
 }
 
 pub(crate) fn authenticator(store: &Arc<FakeStore>, clock: SharedClock) -> Arc<Authenticator> {
-    let register = Arc::new(register());
     Arc::new(Authenticator::new(
         ISSUER,
-        Arc::new(move || Arc::clone(&register)),
+        RegisterHandle::new(register()),
         KeySource::new(Arc::new(NoFetch)),
         Arc::clone(store) as Arc<dyn TokenStore>,
         clock,
@@ -257,4 +265,146 @@ pub(crate) fn request(pairs: &Pairs) -> FormRequest {
             address: Some(IpAddr::from([127, 0, 0, 1])),
         },
     }
+}
+
+/// Opens what it is told to; keeps what it was asked.
+pub(crate) struct FakeOpener {
+    pub(crate) answer: Result<OpenOccasion, OccasionRefusal>,
+    pub(crate) work: Duration,
+    pub(crate) asked: Mutex<Vec<OccasionAsk>>,
+    pub(crate) resumed: Mutex<Vec<ResumeAsk>>,
+}
+
+impl OccasionOpener for FakeOpener {
+    fn open(&self, ask: OccasionAsk) -> BoxFuture<'_, Result<OpenOccasion, OccasionRefusal>> {
+        self.asked.lock().unwrap().push(ask);
+        Box::pin(async {
+            tokio::time::sleep(self.work).await;
+            self.answer.clone()
+        })
+    }
+    fn resume(&self, ask: ResumeAsk) -> BoxFuture<'_, Result<OpenOccasion, OccasionRefusal>> {
+        self.resumed.lock().unwrap().push(ask);
+        Box::pin(async { self.answer.clone() })
+    }
+}
+
+pub(crate) fn open_until(seconds: i64) -> OpenOccasion {
+    OpenOccasion {
+        id: "occasion-1".to_owned(),
+        patient: patient(),
+        consent: Some("Consent/consent-1".to_owned()),
+        tabs: [Tab::Summary, Tab::Medication].into_iter().collect(),
+        expires_at: now()
+            .checked_add(SignedDuration::from_secs(seconds))
+            .unwrap(),
+        clinician: "hospital-doctor".to_owned(),
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) endpoint: TokenEndpoint,
+    pub(crate) store: Arc<FakeStore>,
+    pub(crate) audit: Arc<FakeAudit>,
+    pub(crate) opener: Arc<FakeOpener>,
+}
+
+pub(crate) fn world_with(
+    answer: Result<OpenOccasion, OccasionRefusal>,
+    work: Duration,
+    store: FakeStore,
+    audit: FakeAudit,
+) -> World {
+    let (store, audit) = (Arc::new(store), Arc::new(audit));
+    let opener = Arc::new(FakeOpener {
+        answer,
+        work,
+        asked: Mutex::default(),
+        resumed: Mutex::default(),
+    });
+    let clock: SharedClock = Arc::new(SystemClock);
+    let endpoint = TokenEndpoint::new(
+        TokenSettings {
+            user_base: USER_BASE.to_owned(),
+            lifetime: SignedDuration::from_secs(900),
+            refusal_floor: Duration::from_millis(80),
+            requests_per_minute: 1000,
+        },
+        authenticator(&store, Arc::clone(&clock)),
+        Arc::clone(&opener) as _,
+        Arc::clone(&store) as _,
+        Arc::clone(&audit) as _,
+        clock,
+    );
+    World {
+        endpoint,
+        store,
+        audit,
+        opener,
+    }
+}
+
+pub(crate) fn world(answer: Result<OpenOccasion, OccasionRefusal>) -> World {
+    world_with(
+        answer,
+        Duration::ZERO,
+        FakeStore::default(),
+        FakeAudit::default(),
+    )
+}
+
+pub(crate) const DETAILS: &str = r#"[{"type":"https://openmig.org/occasion","patient":"9990000018","treatment":"worklist","consent":{"asked":true,"answer":"yes"}}]"#;
+
+pub(crate) fn pairs(assertion: String) -> Pairs {
+    vec![
+        ("grant_type", "client_credentials".to_owned()),
+        ("scope", "system/*.rs".to_owned()),
+        ("client_assertion_type", ASSERTION_TYPE.to_owned()),
+        ("client_assertion", assertion),
+        ("authorization_details", DETAILS.to_owned()),
+    ]
+}
+
+pub(crate) fn backend() -> Pairs {
+    pairs(BACKEND.sign(&claims("sandbox-backend")).unwrap())
+}
+
+pub(crate) fn audit_backend() -> Pairs {
+    let mut claims = claims("sandbox-audit-backend");
+    claims.as_object_mut().unwrap().remove("extensions");
+    without(pairs(AUDIT.sign(&claims).unwrap()), "authorization_details")
+}
+
+pub(crate) fn without(mut pairs: Pairs, name: &str) -> Pairs {
+    pairs.retain(|(n, _)| *n != name);
+    pairs
+}
+
+pub(crate) fn with(pairs: Pairs, name: &'static str, value: &str) -> Pairs {
+    let mut pairs = without(pairs, name);
+    pairs.push((name, value.to_owned()));
+    pairs
+}
+
+impl World {
+    pub(crate) async fn post(&self, pairs: &Pairs) -> TokenResponse {
+        self.endpoint.handle(request(pairs)).await
+    }
+
+    pub(crate) fn last_row(&self) -> AuditEntry {
+        self.audit.rows.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+pub(crate) fn error(response: &TokenResponse) -> (u16, &str) {
+    (
+        response.status.as_u16(),
+        response.body.as_ref().unwrap()["error"].as_str().unwrap(),
+    )
+}
+
+pub(crate) fn description(response: &TokenResponse) -> &str {
+    response.body.as_ref().unwrap()["error_description"]
+        .as_str()
+        .unwrap()
 }

@@ -44,7 +44,7 @@ fn only_usable_public_keys_count() {
     let keys = KeySet::parse(&set(&[odd])).unwrap();
     assert_eq!(keys.find("k", ES384).err(), Some(KeyError::OtherAlgorithm));
     assert!(
-        KeySet::parse(&set(&[usable.clone()]))
+        KeySet::parse(&set(std::slice::from_ref(&usable)))
             .unwrap()
             .find("k", ES384)
             .is_ok()

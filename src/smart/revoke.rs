@@ -134,11 +134,10 @@ mod tests {
             .map(|row| row.client.clone())
             .collect();
         assert_eq!(left, ["other-backend"]);
-        let rows = audit.rows.lock().unwrap();
+        let rows = audit.rows.lock().unwrap().clone();
         assert_eq!(rows.len(), 4);
         assert_eq!(rows[0].clinician.as_deref(), Some("hospital-doctor"));
         assert_eq!(rows[3].failure.as_deref(), Some("unauthorized_client"));
-        drop(rows);
         let response = endpoint
             .handle(request(&vec![("token", "mine".to_owned())]))
             .await;

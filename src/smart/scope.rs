@@ -505,7 +505,7 @@ impl Reach<'_> {
 }
 
 impl ScopeSet {
-    /// Reads back what [`Self::to_string`] wrote into the store; what cannot be read grants nothing.
+    /// Reads back what its `Display` wrote into the store; what cannot be read grants nothing.
     #[must_use]
     pub fn parse_granted(text: &str) -> Self {
         ScopeRequest::parse(text).map_or_else(|_| Self::default(), |request| Self(request.scopes))

@@ -11,7 +11,8 @@ use crate::fhir::model::{resources as r, types as t};
 use crate::fhir::{Kind, PatientId, Resource, build, uri};
 use crate::labelling::{Confidentiality, clear_labels};
 use crate::mapping::SectionGap;
-use crate::record::{OdsCode, SourceFamily};
+use crate::mapping::tables::{Tables, Term};
+use crate::record::{OdsCode, SourceFamily, system};
 use crate::release::ReleasedEntry;
 
 /// Our CodeSystem of reasons why a List is empty: `nothing-recorded`, `not-held`.
@@ -26,6 +27,10 @@ const UK_LIST: &str = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-List";
 pub struct TabWording {
     /// By code of the tab or section; what is missing shows its code.
     pub lists: BTreeMap<String, ListWording>,
+    /// What a section says when it is empty, by its code, where that is not the common notice.
+    pub empty: BTreeMap<String, String>,
+    /// Notes of single Lists, by code: what "recent" means.
+    pub notes: BTreeMap<String, String>,
     /// Notices and the words for an empty section.
     pub notices: Notices,
     /// Profiles that the Lists claim beside UKCore-List.
@@ -85,6 +90,55 @@ impl Default for Notices {
 }
 
 impl TabWording {
+    /// The wording of `mappings/tabs.toml`, with the notices of this module.
+    #[must_use]
+    pub fn from_tables(tables: &Tables) -> Self {
+        let codings = |code: &Option<Term>| {
+            let term = code.as_ref().map(|Term(code, display)| {
+                (system::SNOMED.to_owned(), code.clone(), display.clone())
+            });
+            term.into_iter().collect()
+        };
+        let mut lists = BTreeMap::new();
+        let mut empty = BTreeMap::new();
+        let mut notes = BTreeMap::new();
+        for tab in TABS {
+            if let Some(text) = tables.tab(tab) {
+                let wording = ListWording {
+                    title: text.title.clone(),
+                    codings: codings(&text.list_code),
+                };
+                lists.insert(tab.code().to_owned(), wording);
+            }
+            for section in tab.sections() {
+                let Some(text) = tables.section(*section) else {
+                    continue;
+                };
+                let wording = ListWording {
+                    title: text.title.clone(),
+                    codings: codings(&text.list_code),
+                };
+                empty.insert(section.code().to_owned(), text.empty.clone());
+                if matches!(section, Section::Recent | Section::SummaryTests) {
+                    notes.insert(section.code().to_owned(), tables.wording().recent.clone());
+                }
+                lists.insert(section.code().to_owned(), wording);
+            }
+        }
+        Self {
+            lists,
+            empty,
+            notes,
+            notices: Notices {
+                nothing_recorded: tables.wording().empty.clone(),
+                unavailable: tables.wording().unavailable.clone(),
+                not_held: tables.wording().not_held.clone(),
+                ..Notices::default()
+            },
+            profiles: Vec::new(),
+        }
+    }
+
     /// Tabs and sections without wording, by code: the catalogue file must list exactly all.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
@@ -203,12 +257,14 @@ impl ListsAsk<'_> {
         list.ordered_by = Some(Box::new(build::concept(LIST_ORDER, "event-date", None)));
         list.entry
             .extend(members.iter().map(|target| item(target, None)));
+        let own = self.wording.notes.get(section.code());
+        list.note.extend(own.map(|text| note(text)));
         let gap = self.gap(section);
         if let Some(gap) = gap {
             list.note.push(note(&gap.why));
         }
         if members.is_empty() {
-            list.empty_reason = Some(Box::new(self.empty_reason(gap)));
+            list.empty_reason = Some(Box::new(self.empty_reason(section, gap)));
         }
         MadeList {
             id: self.patient.list(section.code()),
@@ -296,15 +352,16 @@ impl ListsAsk<'_> {
 
     /// Never `nilknown`, never a word about confidentiality (design.md 5, profiles.md 4.1). Ours stands beside the UK
     /// code that means the same.
-    fn empty_reason(&self, gap: Option<&SectionGap>) -> t::CodeableConcept {
+    fn empty_reason(&self, section: Section, gap: Option<&SectionGap>) -> t::CodeableConcept {
         let notices = &self.wording.notices;
+        let nothing = self.wording.empty.get(section.code());
         let (codings, text) = match gap {
             None => (
                 vec![
                     build::coding(EMPTY_REASON, "nothing-recorded", None),
                     build::coding(UK_EMPTY_REASON, "no-content-recorded", None),
                 ],
-                &notices.nothing_recorded,
+                nothing.unwrap_or(&notices.nothing_recorded),
             ),
             Some(gap) if gap.unavailable => (
                 vec![build::coding(HL7_EMPTY_REASON, "unavailable", None)],

@@ -228,8 +228,7 @@ async fn reply(state: &MockState, message: &Message, fault: Option<FaultKind>) -
             _ => Drugs::Dmd,
         },
     };
-    let now = state.local_now();
-    let whole = respond(message, |xml| writer::write(xml, &person, scheme, now));
+    let whole = respond(message, |xml| writer::write(xml, &person, scheme));
     if person.behaviour == Behaviour::BrokenXml {
         return super::write::broken(whole);
     }

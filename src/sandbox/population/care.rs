@@ -1,10 +1,10 @@
 //! What a practice does over and over: panels of tests, checks, immunisations by age, acute illness.
 
 use jiff::ToSpan as _;
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 
-use super::diary::{Course, Diary};
-use crate::sandbox::story::{Class, Kind, Method};
+use super::diary::{Diary, weekday};
+use crate::sandbox::story::{Class, Kind, When};
 
 /// A number with `places` decimals between two bounds that are given without the decimal point.
 pub fn decimal(d: &mut Diary, low: i64, high: i64, places: u32) -> String {
@@ -149,6 +149,34 @@ pub fn range(d: &mut Diary, key: u32, low: &str, high: &str) {
     });
 }
 
+/// Bone profile.
+pub fn bones(d: &mut Diary, day: Date) -> u32 {
+    let calcium = decimal(d, 221, 258, 2);
+    let phosphate = decimal(d, 82, 144, 2);
+    let alp = decimal(d, 42, 118, 0);
+    d.report(
+        day,
+        "bone-profile",
+        Class::Biochemistry,
+        BLOOD,
+        &[
+            (
+                "adjusted-calcium",
+                &calcium,
+                "mmol/L",
+                Some(("2.20", "2.60")),
+            ),
+            (
+                "serum-phosphate",
+                &phosphate,
+                "mmol/L",
+                Some(("0.80", "1.50")),
+            ),
+            ("serum-alp", &alp, "U/L", Some(("30", "130"))),
+        ],
+    )
+}
+
 /// Thyroid function; TSH in hundredths of mU/L.
 pub fn thyroid(d: &mut Diary, day: Date, tsh: i64) -> u32 {
     let tsh = point(tsh, 2);
@@ -189,11 +217,41 @@ pub fn autumn(d: &Diary, years: i16) -> Date {
     } else {
         d.today.year() - 1
     };
-    Date::new(last - years, 10, 12).unwrap_or(d.today)
+    weekday(Date::new(last - years, 10, 12).unwrap_or(d.today))
+}
+
+/// Immunisations of childhood and the great campaigns, by year of birth.
+pub fn youth(d: &mut Diary, sex: char) {
+    d.leave();
+    let born = d.born.year();
+    // The five-in-one vaccine is of 2004, the pneumococcal one for infants of 2006.
+    if born >= 2006 {
+        infancy(d);
+    }
+    if (1950..=1991).contains(&born) && d.random.chance(35) {
+        let day = d.aged(13 * 365 + 100);
+        let scar = d.vaccine(day, "bcg-vaccination", None);
+        d.edit(scar, |fact| fact.when = When::Year(day.year()));
+    }
+    if born >= 1996 && sex == 'F' && d.age() >= 14 {
+        let (first, second) = (d.aged(4650), d.aged(4840));
+        d.vaccine(first, "hpv-1", Some("1"));
+        d.vaccine(second, "hpv-2", Some("2"));
+    }
+    let spring = d.random.between(0, 90);
+    let first = weekday(date(2021, 2, 1).saturating_add(spring.days()));
+    if d.age_on(first) >= 18 {
+        d.vaccine(first, "covid-1", Some("1"));
+        d.vaccine(
+            weekday(first.saturating_add(77.days())),
+            "covid-vaccination",
+            Some("2"),
+        );
+    }
 }
 
 /// Immunisations of infancy as given in the United Kingdom, as far as the person is old enough.
-pub fn infancy(d: &mut Diary) {
+fn infancy(d: &mut Diary) {
     d.leave();
     let course = [
         (56, "five-in-one-1", "1"),
@@ -252,246 +310,5 @@ pub fn life_style(d: &mut Diary, day: Date, smoking: &str, units: i64) {
         d.finding(day, "alcohol-advice");
     } else {
         d.finding(day, "alcohol-within-limits");
-    }
-}
-
-/// A short illness: what is wrong, what was said, and a short course for it where one is given.
-pub struct Illness {
-    /// Youngest age for it.
-    from: i16,
-    /// Oldest age for it.
-    to: i16,
-    /// Only this sex, otherwise both.
-    sex: Option<char>,
-    code: &'static str,
-    words: &'static str,
-    course: Option<Course<'static>>,
-}
-
-const fn five_days(
-    drug: &'static str,
-    dosage: &'static str,
-    quantity: u32,
-) -> Option<Course<'static>> {
-    Some(Course {
-        drug,
-        dosage,
-        quantity,
-        unit: "capsule",
-        days: 5,
-        problem: None,
-    })
-}
-
-/// Short illnesses that anyone may have.
-pub const ILLNESSES: [Illness; 16] = [
-    Illness {
-        from: 0,
-        to: 110,
-        sex: None,
-        code: "upper-respiratory-infection",
-        words: "Coryzal for four days, chest clear, fluids and rest.",
-        course: None,
-    },
-    Illness {
-        from: 16,
-        to: 110,
-        sex: None,
-        code: "chest-infection",
-        words: "Productive cough, crackles at right base.",
-        course: five_days("amoxicillin-500", "One to be taken three times a day", 15),
-    },
-    Illness {
-        from: 16,
-        to: 110,
-        sex: None,
-        code: "acute-sinusitis",
-        words: "Facial pain ten days, tender over maxilla.",
-        course: five_days(
-            "doxycycline-100",
-            "Two on the first day then one each day",
-            6,
-        ),
-    },
-    Illness {
-        from: 3,
-        to: 40,
-        sex: None,
-        code: "acute-tonsillitis",
-        words: "Sore throat and fever, exudate on tonsils.",
-        course: None,
-    },
-    Illness {
-        from: 16,
-        to: 110,
-        sex: Some('F'),
-        code: "urinary-tract-infection",
-        words: "Dysuria and frequency, no loin pain.",
-        course: Some(Course {
-            drug: "trimethoprim-100",
-            dosage: "Two to be taken twice a day",
-            quantity: 12,
-            unit: "tablet",
-            days: 3,
-            problem: None,
-        }),
-    },
-    Illness {
-        from: 16,
-        to: 110,
-        sex: None,
-        code: "low-back-pain",
-        words: "After lifting, no red flags, keep moving.",
-        course: Some(Course {
-            drug: "ibuprofen-200",
-            dosage: "Two to be taken three times a day with food",
-            quantity: 84,
-            unit: "tablet",
-            days: 14,
-            problem: None,
-        }),
-    },
-    Illness {
-        from: 1,
-        to: 110,
-        sex: None,
-        code: "acute-conjunctivitis",
-        words: "Sticky red eye, vision normal.",
-        course: Some(Course {
-            drug: "chloramphenicol-eye",
-            dosage: "Apply to the affected eye four times a day",
-            quantity: 1,
-            unit: "tube",
-            days: 5,
-            problem: None,
-        }),
-    },
-    Illness {
-        from: 50,
-        to: 110,
-        sex: None,
-        code: "shingles",
-        words: "Painful vesicles in one dermatome, three days.",
-        course: Some(Course {
-            drug: "co-codamol-30",
-            dosage: "One or two up to four times a day",
-            quantity: 60,
-            unit: "capsule",
-            days: 10,
-            problem: None,
-        }),
-    },
-    Illness {
-        from: 16,
-        to: 110,
-        sex: None,
-        code: "leg-cellulitis",
-        words: "Hot red shin, systemically well, margin marked.",
-        course: five_days("doxycycline-100", "One to be taken twice a day", 10),
-    },
-    Illness {
-        from: 5,
-        to: 110,
-        sex: None,
-        code: "hay-fever",
-        words: "Itchy eyes and sneezing every June.",
-        course: Some(Course {
-            drug: "cetirizine-10",
-            dosage: "One to be taken each day",
-            quantity: 30,
-            unit: "tablet",
-            days: 30,
-            problem: None,
-        }),
-    },
-    Illness {
-        from: 18,
-        to: 110,
-        sex: None,
-        code: "tired-all-the-time",
-        words: "Busy at work, sleeping badly, bloods to be taken.",
-        course: None,
-    },
-    Illness {
-        from: 12,
-        to: 110,
-        sex: None,
-        code: "athletes-foot",
-        words: "Macerated web spaces, advice given.",
-        course: None,
-    },
-    Illness {
-        from: 1,
-        to: 12,
-        sex: None,
-        code: "cough",
-        words: "Barking at night, well by day, advice to mother.",
-        course: None,
-    },
-    Illness {
-        from: 0,
-        to: 12,
-        sex: None,
-        code: "fever",
-        words: "One day of fever, alert and drinking.",
-        course: None,
-    },
-    Illness {
-        from: 16,
-        to: 110,
-        sex: None,
-        code: "blocked-ear",
-        words: "Wax on both sides.",
-        course: Some(Course {
-            drug: "olive-oil-drops",
-            dosage: "Two drops twice a day",
-            quantity: 1,
-            unit: "bottle",
-            days: 14,
-            problem: None,
-        }),
-    },
-    Illness {
-        from: 18,
-        to: 110,
-        sex: None,
-        code: "abdominal-pain",
-        words: "Crampy, no red flags, soft abdomen.",
-        course: None,
-    },
-];
-
-/// A consultation for one of [`ILLNESSES`] that fits age and sex; nothing where none is found in a few tries.
-pub fn illness(d: &mut Diary, sex: char, day: Date) {
-    let age = d.age_on(day);
-    for _ in 0..6 {
-        let n = d.random.between(0, 15);
-        let chosen = usize::try_from(n).ok().and_then(|n| ILLNESSES.get(n));
-        let Some(ill) = chosen else { continue };
-        if !(ill.from..=ill.to).contains(&age) || ill.sex.is_some_and(|only| only != sex) {
-            continue;
-        }
-        let staff = usize::try_from(d.random.between(0, 3)).unwrap_or(0);
-        let method = if d.random.chance(25) {
-            Method::Telephone
-        } else {
-            Method::FaceToFace
-        };
-        d.visit(day, staff, method, ill.words);
-        let fact = d.finding(day, ill.code);
-        if d.random.chance(40) {
-            d.text(fact, "Review if no better in a week.");
-        }
-        if ill.code == "tired-all-the-time" {
-            let haemoglobin = d.random.between(118, 150);
-            blood_count(d, day, haemoglobin);
-            let tsh = d.random.between(60, 390);
-            thyroid(d, day, tsh);
-        }
-        if let Some(course) = ill.course {
-            d.acute(day, course);
-        }
-        d.leave();
-        return;
     }
 }

@@ -27,6 +27,12 @@ pub fn terms() -> impl Iterator<Item = &'static str> {
     CONCEPTS.values().map(|concept| concept.term.as_str())
 }
 
+/// Every concept of the table.
+#[cfg(test)]
+pub fn all() -> impl Iterator<Item = &'static Concept> {
+    CONCEPTS.values()
+}
+
 fn rows(table: &str) -> impl Iterator<Item = (String, Concept)> + '_ {
     let mut reader = csv::ReaderBuilder::new()
         .comment(Some(b'#'))

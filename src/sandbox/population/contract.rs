@@ -3,10 +3,10 @@
 use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
 
-use super::diary::Diary;
+use super::diary::{Course, Diary};
 use super::random::Random;
-use super::{full, identity};
-use crate::sandbox::story::{Behaviour, Person, Registration, Sharing};
+use super::{full, identity, listed, long, ordinary, private};
+use crate::sandbox::story::{Behaviour, Method, Person, Registration, Sharing};
 
 /// Series of random numbers that the contract's people use; fixed, so that they are the same everywhere.
 const SEED: u64 = 0x4f50_454e_4d49_4701;
@@ -56,7 +56,7 @@ const ROWS: [Row; 24] = [
         given: &["Leanne"],
         family: "Cufflin",
         about: "one entry for each of the 66 Appendix A rows, among ordinary ones",
-        story: |_| {},
+        story: listed::every_row,
     },
     Row {
         number: "9990001499",
@@ -67,7 +67,7 @@ const ROWS: [Row; 24] = [
         given: &["Jakub"],
         family: "Wójcik",
         about: "private entries of every type, among ordinary ones",
-        story: |_| {},
+        story: private::write,
     },
     Row {
         number: "9990001863",
@@ -78,7 +78,7 @@ const ROWS: [Row; 24] = [
         given: &["Walter", "George"],
         family: "Goddard",
         about: "opted out (EMIS flag)",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'M'),
     },
     Row {
         number: "9990002231",
@@ -89,7 +89,7 @@ const ROWS: [Row; 24] = [
         given: &["Sheila"],
         family: "Exton",
         about: "opted out (SystmOne: share-out dissent)",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'F'),
     },
     Row {
         number: "9990002606",
@@ -100,7 +100,7 @@ const ROWS: [Row; 24] = [
         given: &["Natalie"],
         family: "Vann",
         about: "S-flag: treated as unknown",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'F'),
     },
     Row {
         number: "9990002975",
@@ -111,7 +111,7 @@ const ROWS: [Row; 24] = [
         given: &["Callum"],
         family: "Orton",
         about: "temporary registration",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'M'),
     },
     Row {
         number: "9990003343",
@@ -122,7 +122,7 @@ const ROWS: [Row; 24] = [
         given: &["Chidinma"],
         family: "Okafor",
         about: "NHS number present but not traced",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'F'),
     },
     Row {
         number: "9990003718",
@@ -133,7 +133,7 @@ const ROWS: [Row; 24] = [
         given: &["Neville"],
         family: "Barsby",
         about: "practice signed, not enabled",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'M'),
     },
     Row {
         number: "9990004080",
@@ -144,7 +144,7 @@ const ROWS: [Row; 24] = [
         given: &["Pauline"],
         family: "Rudkin",
         about: "practice never signed",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'F'),
     },
     Row {
         number: "9990004455",
@@ -155,7 +155,7 @@ const ROWS: [Row; 24] = [
         given: &["Ravi"],
         family: "Mistry",
         about: "moved from Z99001 (opted out there): opt-out must follow",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'M'),
     },
     Row {
         number: "9990005192",
@@ -177,7 +177,7 @@ const ROWS: [Row; 24] = [
         given: &["Edwin"],
         family: "Peberdy",
         about: "SystmOne over TCP, listed codes withheld by the practice's switch",
-        story: |_| {},
+        story: oadby,
     },
     Row {
         number: "9990005931",
@@ -188,7 +188,7 @@ const ROWS: [Row; 24] = [
         given: &["Aisha"],
         family: "Hussain",
         about: "child: parental consent, child's view",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'F'),
     },
     Row {
         number: "9990006679",
@@ -199,7 +199,7 @@ const ROWS: [Row; 24] = [
         given: &["Leonard"],
         family: "Sibson",
         about: "brought in unconscious: the override case",
-        story: |_| {},
+        story: unconscious,
     },
     Row {
         number: "9990007047",
@@ -210,7 +210,7 @@ const ROWS: [Row; 24] = [
         given: &["Dorothy", "May"],
         family: "Quincey",
         about: "10,000 entries",
-        story: |_| {},
+        story: long::write,
     },
     Row {
         number: "9990007411",
@@ -232,7 +232,7 @@ const ROWS: [Row; 24] = [
         given: &["Mahesh"],
         family: "Lakhani",
         about: "not registered for treatment at any viewer",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'M'),
     },
     Row {
         number: "9990008159",
@@ -243,7 +243,7 @@ const ROWS: [Row; 24] = [
         given: &["Hannah"],
         family: "Ingram",
         about: "source refuses: record restricted",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'F'),
     },
     Row {
         number: "9990008523",
@@ -254,7 +254,7 @@ const ROWS: [Row; 24] = [
         given: &["Kelechi"],
         family: "Underwood",
         about: "source times out",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'M'),
     },
     Row {
         number: "9990008892",
@@ -265,7 +265,7 @@ const ROWS: [Row; 24] = [
         given: &["Oliver"],
         family: "Toone",
         about: "source answers broken XML",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'M'),
     },
     Row {
         number: "9990009260",
@@ -276,7 +276,7 @@ const ROWS: [Row; 24] = [
         given: &["Derek"],
         family: "Kirk",
         about: "trace and source disagree on name and date of birth",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'M'),
     },
     Row {
         number: "9990009635",
@@ -287,7 +287,7 @@ const ROWS: [Row; 24] = [
         given: &["Beatrice"],
         family: "Gamble",
         about: "deceased",
-        story: |_| {},
+        story: |d| ordinary::well_filled(d, 'F'),
     },
 ];
 
@@ -339,4 +339,56 @@ fn behave(person: &mut Person, today: Date) {
         "9990009635" => person.trace.deceased = Some(today.saturating_sub(40.days())),
         _ => {}
     }
+}
+
+/// An ordinary record with some entries of Appendix A, none of them private: only the practice's switch withholds them
+/// (R044).
+fn oadby(d: &mut Diary) {
+    ordinary::well_filled(d, 'M');
+    for (row, n) in listed::ROWS
+        .iter()
+        .filter(|row| [10, 18, 31, 33, 44, 59, 62].contains(&row.n))
+        .zip(0_i64..)
+    {
+        let day = d.ago(2400 - 310 * n);
+        d.seen(day, 1, "Seen, see codes.");
+        d.blood_pressure(day, 132 + n, 80 + n);
+        listed::write(d, day, row);
+        d.leave();
+    }
+}
+
+/// Old, on many medicines, with a reaction that an ambulance crew would want to know of.
+fn unconscious(d: &mut Diary) {
+    ordinary::well_filled(d, 'M');
+    let day = d.ago(2000);
+    d.seen(day, 0, "Confused with the bleed, all stopped.");
+    d.allergy(day, "warfarin-allergy", true, None);
+    d.leave();
+    let day = d.ago(1990);
+    let known = d.knows("type-2-diabetes");
+    let since = (!known).then(|| d.problem(day, "type-2-diabetes", true, None));
+    let day = d.ago(380);
+    d.repeat(
+        day,
+        Course {
+            drug: "gliclazide-80",
+            dosage: "One to be taken twice a day with food",
+            quantity: 56,
+            unit: "tablet",
+            days: 28,
+            problem: since,
+        },
+        None,
+    );
+    let day = d.ago(17);
+    d.visit(
+        day,
+        3,
+        Method::HomeVisit,
+        "Low sugar this morning, daughter rang.",
+    );
+    d.measure(day, "plasma-glucose", "3.1", "mmol/L");
+    d.finding(day, "recurrent-falls");
+    d.leave();
 }

@@ -1,7 +1,7 @@
 //! Writes a person's contacts and facts in the order in which they happened.
 
 use jiff::ToSpan as _;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Weekday};
 
 use super::codes::concept;
 use super::random::Random;
@@ -58,17 +58,18 @@ impl Diary {
         }
     }
 
-    /// The day that lies `days` before today, but never before birth or after yesterday.
+    /// The day that lies `days` before today, or the Friday before where that is a weekend; never before birth or after
+    /// yesterday.
     #[must_use]
     pub fn ago(&self, days: i64) -> Date {
         let day = self.today.saturating_sub(days.max(1).days());
-        self.within(day)
+        self.within(weekday(day))
     }
 
-    /// The day that lies `days` after birth.
+    /// The day that lies `days` after birth, or the Friday before.
     #[must_use]
     pub fn aged(&self, days: i64) -> Date {
-        self.within(self.born.saturating_add(days.days()))
+        self.within(weekday(self.born.saturating_add(days.days())))
     }
 
     /// Whole years of age on this day.
@@ -117,12 +118,6 @@ impl Diary {
     /// Closes the contact: the facts that follow belong to none.
     pub fn leave(&mut self) {
         self.open = None;
-    }
-
-    /// The moment of the open contact.
-    #[must_use]
-    pub fn now(&self) -> Option<DateTime> {
-        self.open.map(|(_, at, _)| at)
     }
 
     /// Marks the open contact as private as a whole.
@@ -212,6 +207,26 @@ impl Diary {
     /// Links a fact to a problem.
     pub fn link(&mut self, key: u32, problem: u32) -> u32 {
         self.edit(key, |fact| fact.for_problems.push(problem))
+    }
+
+    /// Marks a fact as private.
+    pub fn hide(&mut self, key: u32) {
+        self.edit(key, |fact| fact.private = true);
+    }
+
+    /// Marks every issue of a private course as private.
+    pub fn hide_issues(&mut self) {
+        let hidden: Vec<u32> = self
+            .facts
+            .iter()
+            .filter(|fact| fact.private && matches!(fact.kind, Kind::Course { .. }))
+            .map(|fact| fact.key)
+            .collect();
+        for fact in &mut self.facts {
+            if matches!(fact.kind, Kind::Issue { course } if hidden.contains(&course)) {
+                fact.private = true;
+            }
+        }
     }
 
     /// A measurement or single result.
@@ -411,6 +426,26 @@ impl Diary {
         )
     }
 
+    /// Is this concept already told?
+    #[must_use]
+    pub fn knows(&self, code: &str) -> bool {
+        let concept = concept(code);
+        self.facts.iter().any(|fact| fact.concept == concept)
+    }
+
+    /// Is there a repeat medicine?
+    #[must_use]
+    pub fn has_repeat(&self) -> bool {
+        let repeat = |fact: &Fact| matches!(fact.kind, Kind::Course { repeat: true, .. });
+        self.facts.iter().any(repeat)
+    }
+
+    /// How many facts are written.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.facts.len()
+    }
+
     /// Attaches free text to every second fact that has none yet.
     pub fn annotate(&mut self) {
         for fact in &mut self.facts {
@@ -428,6 +463,17 @@ impl Diary {
             .sort_by_cached_key(|fact| (earliest(fact), fact.key));
         (self.contacts, self.facts)
     }
+}
+
+/// This day, or the Friday before where surgeries are closed.
+#[must_use]
+pub fn weekday(day: Date) -> Date {
+    let past_friday = match day.weekday() {
+        Weekday::Saturday => 1,
+        Weekday::Sunday => 2,
+        _ => 0,
+    };
+    day.saturating_sub(past_friday.days())
 }
 
 /// The first day that a fact can have been true.

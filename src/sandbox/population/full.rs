@@ -12,6 +12,8 @@ pub struct Theme {
     pub major: (&'static str, &'static str, &'static str),
     /// Minor active problem with its repeat medicine and dosage.
     pub minor: (&'static str, &'static str, &'static str),
+    /// Medicine for the major problem that was stopped.
+    pub stopped: (&'static str, &'static str),
     /// Problem that ended.
     pub past: &'static str,
     /// Disorder that is no problem.
@@ -44,6 +46,7 @@ pub const FOSSE_WAY: Theme = Theme {
         "levothyroxine-100",
         "One to be taken each morning before food",
     ),
+    stopped: ("bendroflumethiazide-2", "One to be taken each morning"),
     past: "gallstones",
     diagnosis: "osteoarthritis",
     past_diagnosis: "pneumonia",
@@ -68,12 +71,13 @@ pub const RUTLAND_WATER: Theme = Theme {
         "prednisolone-5",
         "One to be taken each morning with food",
     ),
-    past: "menorrhagia",
+    stopped: ("salbutamol-inhaler", "Two puffs when needed"),
+    past: "diverticulitis",
     diagnosis: "hay-fever",
     past_diagnosis: "shingles",
     drug_allergy: ("aspirin-allergy", Some("aspirin-75")),
     other_allergy: "latex-allergy",
-    operation: "hysterectomy",
+    operation: "knee-replacement",
     referrals: [
         ("referral-social-services", "Social services", 'R'),
         ("referral-breast-surgery", "Breast surgery", 'W'),
@@ -95,12 +99,13 @@ pub const WIGSTON_LANE: Theme = Theme {
         "paracetamol-500",
         "Two to be taken up to four times a day",
     ),
+    stopped: ("atenolol-100", "One to be taken each day"),
     past: "kidney-stone",
     diagnosis: "cataract",
     past_diagnosis: "acute-sinusitis",
     drug_allergy: ("ace-inhibitor-allergy", Some("ramipril-1")),
     other_allergy: "latex-allergy",
-    operation: "coronary-angioplasty",
+    operation: "coil-insertion",
     referrals: [
         ("referral-cardiothoracic", "Cardiothoracic surgery", 'S'),
         ("referral-activity", "Physical activity programme", 'R'),
@@ -202,40 +207,39 @@ fn problems(d: &mut Diary, theme: &Theme) -> (u32, u32) {
 }
 
 fn medicines(d: &mut Diary, theme: &Theme, major: u32, minor: u32) {
-    let tablets = |drug, dosage, problem| Course {
-        drug,
-        dosage,
-        quantity: 28,
-        unit: "tablet",
-        days: 28,
-        problem,
+    let monthly = |drug: &'static str, dosage, problem| {
+        let inhaler = drug.ends_with("inhaler");
+        Course {
+            drug,
+            dosage,
+            quantity: if inhaler { 1 } else { 28 },
+            unit: if inhaler { "inhaler" } else { "tablet" },
+            days: 28,
+            problem,
+        }
     };
     let day = d.ago(700);
     d.repeat(
         day,
-        tablets(theme.major.1, theme.major.2, Some(major)),
+        monthly(theme.major.1, theme.major.2, Some(major)),
         None,
     );
     let day = d.ago(640);
     d.repeat(
         day,
-        tablets(theme.minor.1, theme.minor.2, Some(minor)),
+        monthly(theme.minor.1, theme.minor.2, Some(minor)),
         None,
     );
     let (day, end) = (d.ago(1300), d.ago(710));
     d.repeat(
         day,
-        tablets(
-            "bendroflumethiazide-2",
-            "One to be taken each morning",
-            Some(major),
-        ),
+        monthly(theme.stopped.0, theme.stopped.1, Some(major)),
         Some((end, true)),
     );
     let (day, end) = (d.ago(1200), d.ago(1000));
     d.repeat(
         day,
-        tablets("folic-acid-5", "One to be taken each week", None),
+        monthly("folic-acid-5", "One to be taken each week", None),
         Some((end, false)),
     );
     let day = d.ago(4);
@@ -444,7 +448,7 @@ fn other_tests(d: &mut Diary) {
         "FEV1 2.1 L, FVC 2.9 L, normal pattern",
     );
     d.blood_pressure(day, 138, 82);
-    d.finding(day, "smoking-advice");
+    d.finding(day, "alcohol-within-limits");
     care::dipstick(d, day);
     let ratio = d.measure(day, "urine-acr", "3.4", "mg/mmol");
     care::range(d, ratio, "0.0", "3.0");

@@ -166,6 +166,19 @@ pub fn nhs_number(index: u64) -> String {
         .unwrap_or_default()
 }
 
+/// The other way round: whose number this is.
+#[must_use]
+pub fn index_of(number: &str) -> Option<u64> {
+    let nine: u64 = number.get(..9)?.parse().ok()?;
+    let ten = (nine / 10).checked_sub(99_902_000)?;
+    let before = (0..nine % 10)
+        .filter(|last| check_digit(nine / 10 * 10 + last).is_some())
+        .count();
+    let n = u64::try_from(before).ok().filter(|&n| n < 9)?;
+    let index = ten * 9 + n;
+    (index < ORDINARY && nhs_number(index) == number).then_some(index)
+}
+
 /// The Modulus 11 check digit of nine digits; none where it would be ten.
 fn check_digit(nine: u64) -> Option<u64> {
     let mut rest = nine;
@@ -226,6 +239,10 @@ mod tests {
             assert!(NhsNumber::parse(number).is_ok(), "{number}");
             assert!(number.starts_with("999") && number.as_str() > "9990200000");
         }
+        assert!((0..50_000).all(|index| index_of(&nhs_number(index)) == Some(index)));
+        assert_eq!(index_of("9990000018"), None);
+        assert_eq!(index_of("99902"), None);
+        assert_eq!(index_of("not a number"), None);
         assert!(NhsNumber::parse(&nhs_number(ORDINARY - 1)).is_ok());
         assert!(nhs_number(ORDINARY - 1).starts_with("999"));
     }

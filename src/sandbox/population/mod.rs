@@ -7,6 +7,12 @@ mod contract;
 mod diary;
 mod full;
 mod identity;
+mod illness;
+mod listed;
+mod long;
+mod long_term;
+mod ordinary;
+mod private;
 mod random;
 
 use jiff::civil::Date;
@@ -22,5 +28,33 @@ pub fn contract(today: Date) -> Vec<Person> {
     contract::people(today)
 }
 
+/// Ordinary person `index` of the series `seed`, made when asked for: the same arguments give the same person, entries
+/// and keys. People are spread over the enabled practices (Z99001, Z99002, Z99005, Z99006) in turn; numbers are valid,
+/// of the 999 range, and never one of the contract's. There are numbers for [`MOST_ORDINARY`] people.
+#[must_use]
+pub fn person(index: u64, seed: u64, today: Date) -> Person {
+    ordinary::person(index, seed, today)
+}
+
+/// The first `n` ordinary people of the series `seed`, each made as the iterator reaches it.
+pub fn ordinary(n: usize, seed: u64, today: Date) -> impl Iterator<Item = Person> {
+    (0..MOST_ORDINARY)
+        .take(n)
+        .map(move |index| person(index, seed, today))
+}
+
+/// The index of the ordinary person who would have this NHS number; none where no ordinary person has it.
+///
+/// So a mock finds a person among very many without making them all.
+#[must_use]
+pub fn index_of(nhs_number: &str) -> Option<u64> {
+    identity::index_of(nhs_number)
+}
+
+/// How many ordinary people there are numbers for.
+pub const MOST_ORDINARY: u64 = identity::ORDINARY;
+
+#[cfg(test)]
+mod table_tests;
 #[cfg(test)]
 mod tests;

@@ -6,17 +6,23 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
 
 use super::diary::earliest;
-use super::{MARKER, codes, concept, contract};
+use super::{MARKER, codes, concept, contract, listed, long, ordinary};
 use crate::record::NhsNumber;
 use crate::sandbox::story::{Class, Fact, Kind, Person, STAFF, When};
 
 const TODAY: Date = date(2026, 3, 17);
 
-fn person(number: &str) -> Person {
+pub fn person(number: &str) -> Person {
     contract(TODAY)
         .into_iter()
         .find(|person| person.nhs_number == number)
         .unwrap()
+}
+
+/// Every term that a story may use.
+fn terms() -> HashSet<&'static str> {
+    let listed = listed::ROWS.iter().map(|row| row.concept.term.as_str());
+    codes::terms().chain(listed).collect()
 }
 
 /// What must hold of every story.
@@ -141,7 +147,7 @@ fn sex_consistent(person: &Person, fact: &Fact) {
 // R032: the marker stands in every free text; R001, R002: what is special about whom.
 #[test]
 fn every_story_of_the_contract_is_sound() {
-    let terms: HashSet<&str> = codes::terms().collect();
+    let terms = terms();
     let people = contract(TODAY);
     assert_eq!(people.len(), 24);
     for person in &people {
@@ -290,4 +296,163 @@ fn full_records_fill_every_section() {
         count("year", &|f| matches!(f.when, When::Year(_)));
         assert!(person.facts.iter().any(|f| f.when == When::Unknown));
     }
+}
+
+// R043: private entries of every kind, and a whole private contact.
+#[test]
+fn every_kind_is_told_privately() {
+    let person = person("9990001499");
+    let kinds = |private: bool| -> HashSet<_> {
+        person
+            .facts
+            .iter()
+            .filter(|f| f.private == private)
+            .map(|f| std::mem::discriminant(&f.kind))
+            .collect()
+    };
+    // All kinds that a story knows.
+    assert_eq!(kinds(true).len(), 15);
+    assert!(kinds(false).len() >= 10);
+    let hidden: Vec<u32> = person
+        .contacts
+        .iter()
+        .filter(|c| c.private)
+        .map(|c| c.key)
+        .collect();
+    assert_eq!(hidden.len(), 1);
+    let inside = |f: &&Fact| f.contact.is_some_and(|key| hidden.contains(&key));
+    assert!(person.facts.iter().filter(inside).count() >= 3);
+    assert!(
+        person.facts.iter().filter(inside).all(|f| !f.private),
+        "by their contact alone"
+    );
+    // Issues of private courses are private too; in other stories nothing is.
+    let courses: HashSet<u32> = person
+        .facts
+        .iter()
+        .filter(|f| f.private)
+        .map(|f| f.key)
+        .collect();
+    for fact in &person.facts {
+        if let Kind::Issue { course } = fact.kind {
+            assert_eq!(courses.contains(&course), fact.private);
+        }
+    }
+    for other in contract(TODAY) {
+        let none =
+            other.facts.iter().all(|f| !f.private) && other.contacts.iter().all(|c| !c.private);
+        assert!(none || other.nhs_number == "9990001499");
+    }
+}
+
+#[test]
+fn the_long_record_has_its_length() {
+    let start = std::time::Instant::now();
+    let person = person("9990007047");
+    assert!(
+        start.elapsed().as_millis() < 2_000,
+        "unoptimised, all 24 people"
+    );
+    assert_eq!(person.facts.len(), long::ENTRIES);
+    let first = earliest(&person.facts[0]);
+    let years = |a: Date, b: Date| b.year() - a.year();
+    assert_eq!(years(first, TODAY), 60);
+    // Evenly spread: each decade has its share.
+    for n in 0..6 {
+        let from = first.saturating_add((n * 10).years());
+        let to = from.saturating_add(10.years());
+        let share = person
+            .facts
+            .iter()
+            .filter(|f| (from..to).contains(&earliest(f)))
+            .count();
+        assert!((1000..2700).contains(&share), "decade {n}: {share}");
+    }
+}
+
+#[test]
+fn the_others_are_told_as_the_contract_says() {
+    let people: HashMap<String, Person> = contract(TODAY)
+        .into_iter()
+        .map(|p| (p.nhs_number.clone(), p))
+        .collect();
+    assert!(people["9990007411"].facts.is_empty() && people["9990007411"].contacts.is_empty());
+    assert_eq!(
+        people["9990007411"].registered,
+        TODAY.saturating_sub(7.days())
+    );
+    let child = &people["9990005931"];
+    let vaccines = child
+        .facts
+        .iter()
+        .filter(|f| matches!(f.kind, Kind::Immunisation { .. }))
+        .count();
+    assert!(vaccines >= 8, "{vaccines}");
+    let elsewhere = people["9990009260"].trace.differs.clone().unwrap();
+    assert_ne!(elsewhere.0, people["9990009260"].family);
+    assert_ne!(elsewhere.2, people["9990009260"].birth_date);
+    assert!(people["9990009635"].trace.deceased.is_some());
+    let special = [
+        "9990000018",
+        "9990000387",
+        "9990000751",
+        "9990001499",
+        "9990005192",
+        "9990005567",
+        "9990007047",
+        "9990007411",
+    ];
+    for (number, person) in people
+        .iter()
+        .filter(|(number, _)| !special.contains(&number.as_str()))
+    {
+        let courses = |f: &&Fact| matches!(f.kind, Kind::Issue { .. });
+        let n = person.facts.iter().filter(|f| !courses(f)).count();
+        assert!((15..=100).contains(&n), "{number}: {n}");
+    }
+    let moderate = people
+        .values()
+        .filter(|p| !special.contains(&p.nhs_number.as_str()));
+    let with_repeat = moderate
+        .filter(|p| {
+            p.facts
+                .iter()
+                .any(|f| matches!(f.kind, Kind::Course { repeat: true, .. }))
+        })
+        .count();
+    assert!(with_repeat >= 12, "{with_repeat}");
+}
+
+#[test]
+fn ordinary_people_are_sound_and_spread() {
+    let terms = terms();
+    let people: Vec<Person> = ordinary(600, 42, TODAY).collect();
+    let numbers: HashSet<&str> = people.iter().map(|p| p.nhs_number.as_str()).collect();
+    assert_eq!(numbers.len(), 600);
+    assert!(
+        contract(TODAY)
+            .iter()
+            .all(|p| !numbers.contains(p.nhs_number.as_str()))
+    );
+    let mut practices: HashMap<&str, u32> = HashMap::new();
+    for (index, person) in people.iter().enumerate() {
+        sound(person, TODAY, &terms);
+        *practices.entry(person.practice).or_default() += 1;
+        let index = u64::try_from(index).unwrap();
+        assert_eq!(super::index_of(&person.nhs_number), Some(index));
+        let (n, born) = (person.facts.len(), person.birth_date);
+        let fewest = if born.year() + 3 > TODAY.year() { 3 } else { 8 };
+        assert!((fewest..=140).contains(&n), "{index}: {n}");
+    }
+    assert_eq!(practices.len(), 4);
+    assert!(practices.values().all(|&n| n == 150));
+    // The same whoever asks, and other people for another seed.
+    let again = super::person(599, 42, TODAY);
+    assert_eq!(format!("{again:?}"), format!("{:?}", people[599]));
+    assert_ne!(
+        format!("{:?}", super::person(5, 43, TODAY)),
+        format!("{:?}", people[5])
+    );
+    let average = people.iter().map(|p| p.facts.len()).sum::<usize>() / people.len();
+    assert!((20..=60).contains(&average), "{average}");
 }

@@ -324,6 +324,7 @@ async fn child_that_writes() {
             }
         });
     }
+    drop(told);
     while let Some(id) = acknowledged.recv().await {
         println!("acknowledged {id}");
     }

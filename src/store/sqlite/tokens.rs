@@ -6,7 +6,7 @@ use rusqlite::OptionalExtension;
 use super::SqliteStore;
 use super::values::{Micros, Ods, Patient};
 use crate::fhir::PatientId;
-use crate::store::{StoreError, Stored, TokenRow, TokenStore};
+use crate::store::{StoreError, Stored, TokenRevoker, TokenRow, TokenStore};
 
 impl TokenStore for SqliteStore {
     fn insert_token(&self, row: TokenRow) -> Stored<'_, ()> {
@@ -126,5 +126,22 @@ impl SqliteStore {
                 Ok((tokens + assertions, None))
             })
             .await?)
+    }
+}
+
+impl TokenRevoker for SqliteStore {
+    fn revoke_token<'a>(&'a self, hash: &'a [u8; 32]) -> Stored<'a, ()> {
+        Box::pin(async move {
+            let hash = *hash;
+            Ok(self
+                .writer
+                .run(move |connection| {
+                    connection
+                        .prepare_cached("UPDATE token SET revoked = 1 WHERE hash = ?1")?
+                        .execute([hash])?;
+                    Ok(((), None))
+                })
+                .await?)
+        })
     }
 }

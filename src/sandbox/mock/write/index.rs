@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::DateTime;
 
 use crate::sandbox::story::{Contact, Fact, Kind, Person, When};
 
@@ -134,20 +134,6 @@ impl<'p> Index<'p> {
                 matches!(&one.kind, Kind::Measurement { unit, .. } if unit.replace(' ', "") == "mmHg")
             });
         all.then_some((*key, readings.as_slice()))
-    }
-
-    /// The day from which the practice knew the person: the first entry, or a week before `now` in an empty record.
-    pub fn registered(&self, now: DateTime) -> Date {
-        let contacts = self.person.contacts.iter().map(|contact| contact.at);
-        let entries = self.person.facts.iter().map(|fact| fact.entered);
-        contacts.chain(entries).min().map_or_else(
-            || {
-                now.date()
-                    .checked_sub(jiff::Span::new().days(7))
-                    .unwrap_or(now.date())
-            },
-            DateTime::date,
-        )
     }
 }
 

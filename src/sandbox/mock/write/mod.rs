@@ -12,6 +12,8 @@ mod terms;
 mod xml;
 
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 pub(super) mod sample;
 
 pub use xml::Xml;

@@ -40,6 +40,7 @@ pub fn nobody(nhs_number: &str, practice: &'static str) -> Person {
         ],
         practice,
         registration: Registration::Full,
+        registered: date(2026, 5, 25),
         sharing: Sharing::Implied,
         trace: Trace {
             verified: true,
@@ -67,6 +68,7 @@ pub fn fact(key: u32, concept: Concept, kind: Kind) -> Fact {
         text: None,
         private: false,
         problem: None,
+        ended: false,
         for_problems: Vec::new(),
         within: None,
         kind,
@@ -344,6 +346,7 @@ pub fn everything(nhs_number: &str, practice: &'static str) -> Person {
                 fact.contact = Some(2);
                 fact.when = When::At(datetime(2024, 6, 2, 11, 5, 0, 0));
             }
+            16 => fact.ended = true,
             28 => {
                 fact.problem = Some(Problem {
                     active: false,

@@ -15,7 +15,7 @@ const LOCATION_TYPES: [&str; 3] = [
 ];
 
 pub(super) fn write(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
-    registration_status(xml, writer, now);
+    registration_status(xml, writer);
     people(xml, writer);
     xml.open("LocationList");
     let here = practice(writer.index.person.practice);
@@ -58,9 +58,9 @@ pub(super) fn write(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
     policies(xml, writer);
 }
 
-fn registration_status(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
+fn registration_status(xml: &mut Xml, writer: &Writer<'_>) {
     let person = writer.index.person;
-    let registered = day(writer.index.registered(now));
+    let registered = day(person.registered);
     // 6 record received, 9 short stay, 11 death; 4 regular, 5 temporary resident
     let (status, kind) = match person.registration {
         _ if person.trace.deceased.is_some() => ("11", "4"),

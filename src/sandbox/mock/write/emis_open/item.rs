@@ -37,8 +37,11 @@ pub(super) fn event(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact) {
             "5"
         }
         other => {
-            if fact.problem.is_some() {
-                xml.leaf("Episodicity", "1");
+            // 1 first, 5 ended
+            match &fact.problem {
+                _ if fact.ended => xml.leaf("Episodicity", "5"),
+                Some(_) => xml.leaf("Episodicity", "1"),
+                None => {}
             }
             xml.leaf("Abnormal", "0");
             match other {

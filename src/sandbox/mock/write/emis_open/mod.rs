@@ -32,7 +32,7 @@ pub fn write(xml: &mut Xml, person: &Person, now: DateTime) {
         "MedicalRecord",
         &[("PatientID", &patient.to_string()), ("xmlns", NAMESPACE)],
     );
-    registration(xml, &writer, now);
+    registration(xml, &writer);
     let loose = |fact: &&Fact| writer.contact(fact).is_none();
     let all = || person.facts.iter();
     list(xml, "EventList", all().filter(loose), |xml, fact| {
@@ -264,7 +264,7 @@ fn assigned(xml: &mut Xml, when: When) {
     }
 }
 
-fn registration(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
+fn registration(xml: &mut Xml, writer: &Writer<'_>) {
     let person = writer.index.person;
     xml.open("Registration");
     identity(xml, writer, Thing::Patient);
@@ -293,7 +293,7 @@ fn registration(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
         xml.leaf("Dead", "1");
     }
     if person.registration == Registration::Temporary {
-        xml.leaf("DateAdded", &day(writer.index.registered(now)));
+        xml.leaf("DateAdded", &day(person.registered));
     }
     xml.leaf("PolicyId", "-1");
     xml.close("Registration");

@@ -1,7 +1,5 @@
 //! `adminDomain`: the patient, the practice, its staff and its confidentiality policies.
 
-use jiff::civil::DateTime;
-
 use super::super::ids::Of;
 use super::super::practice::{Staff, all_staff, practice, usual_gp};
 use super::super::xml::{Xml, at_most};
@@ -9,7 +7,7 @@ use super::{Writer, words};
 use crate::sandbox::mock::write::index::moment;
 use crate::sandbox::story::{Person, Registration};
 
-pub(super) fn write(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
+pub(super) fn write(xml: &mut Xml, writer: &Writer<'_>) {
     xml.open("adminDomain");
     person(xml, writer);
     for staff in all_staff() {
@@ -20,7 +18,7 @@ pub(super) fn write(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
         xml.some("title", Some(staff.title).filter(|title| !title.is_empty()));
         xml.close("person");
     }
-    patient(xml, writer, now);
+    patient(xml, writer);
     organisation(xml, writer);
     location(xml, writer);
     for staff in all_staff() {
@@ -87,7 +85,7 @@ fn address(xml: &mut Xml, id: &str, kind: &str, parts: [&str; 5]) {
     xml.close("address");
 }
 
-fn patient(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
+fn patient(xml: &mut Xml, writer: &Writer<'_>) {
     let person = writer.index.person;
     let ids = &writer.ids;
     xml.open("patient");
@@ -109,7 +107,7 @@ fn patient(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
     xml.open("caseloadPatient");
     xml.leaf("id", &ids.guid(Of::Registration, 0));
     xml.leaf("organisation", &writer.organisation);
-    let registered = writer.index.registered(now).at(0, 0, 0, 0);
+    let registered = person.registered.at(0, 0, 0, 0);
     xml.leaf("dateRecorded", &moment(registered));
     xml.open("patientStatus");
     // 8 correctly registered, 9 short stay, 11 death

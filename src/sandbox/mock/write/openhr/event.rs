@@ -233,9 +233,14 @@ fn body(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact) {
         | Kind::FamilyHistory
         | Kind::Immunisation { .. } => {
             // EMIS writes an empty body at times and none at others.
-            if fact.problem.is_some() {
+            let episode = match &fact.problem {
+                _ if fact.ended => Some("END"),
+                Some(_) => Some("FIRST"),
+                None => None,
+            };
+            if let Some(episode) = episode {
                 xml.open("observation");
-                xml.leaf("episodicity", "FIRST");
+                xml.leaf("episodicity", episode);
                 xml.close("observation");
             } else if fact.key.is_multiple_of(2) {
                 xml.empty("observation", &[]);

@@ -44,7 +44,7 @@ pub fn write(xml: &mut Xml, person: &Person, now: DateTime) {
     xml.open("contentSpecification");
     xml.leaf("specification", "37241000000102");
     xml.close("contentSpecification");
-    admin::write(xml, &writer, now);
+    admin::write(xml, &writer);
     health::write(xml, &writer);
     xml.close("openHealthRecord");
 }
@@ -117,7 +117,14 @@ fn codings(concept: &Concept) -> Vec<(&'static str, &str)> {
     [
         concept.read_v2.as_deref().map(|code| (READ_V2, code)),
         snomed,
-        concept.local.as_deref().map(|code| (EMIS_LOCAL, code)),
+        concept.local.as_deref().map(|code| {
+            let system = if super::terms::of_emis_namespace(code) {
+                EMIS_SNOMED
+            } else {
+                EMIS_LOCAL
+            };
+            (system, code)
+        }),
     ]
     .into_iter()
     .flatten()

@@ -106,7 +106,12 @@ fn linked(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact) {
 
 /// The statement's code in the scheme asked for; in the other one where that has none; at times in both.
 fn codes(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact, concept: &Concept) {
-    let ctv3 = concept.ctv3.as_deref().or(concept.local.as_deref());
+    // SystmOne's own codes begin with Y; another supplier's local id means nothing here.
+    let local = concept
+        .local
+        .as_deref()
+        .filter(|code| code.starts_with('Y'));
+    let ctv3 = concept.ctv3.as_deref().or(local);
     let ctv3 = ctv3.map(|code| ("CTV3", code));
     let snomed = concept.snomed.as_deref().map(|code| ("Snomed", code));
     let (asked, other) = match writer.scheme.codes {
@@ -205,8 +210,8 @@ fn later(day: Date, days: u32) -> Date {
 
 fn drug(xml: &mut Xml, writer: &Writer<'_>, concept: &Concept) {
     let (scheme, id) = match writer.scheme.drugs {
-        Drugs::Dmd => ("Dmd", concept.snomed.as_deref().unwrap_or("-1")),
-        Drugs::Multilex => ("Multilex", "-1"),
+        Drugs::Dmd => ("Dmd", concept.snomed.as_deref().unwrap_or_default()),
+        Drugs::Multilex => ("Multilex", ""),
     };
     xml.empty(
         "Drug",
@@ -290,14 +295,8 @@ fn repeat_template(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact) {
     let ended = end.or((!current).then(|| later(last, *days)));
     if let Some(ended) = ended {
         xml.leaf("EndDate", &ended.to_string());
-        xml.leaf(
-            "EndReason",
-            if *stopped {
-                "Side Effect"
-            } else {
-                "End of Course"
-            },
-        );
+        // With a reason it was stopped, without one it ran its course (sources.md 4.8, 6).
+        xml.leaf("EndReason", if *stopped { "Side Effect" } else { "" });
     }
     if let Some(most) = max_issues {
         xml.leaf("MaxIssues", &most.to_string());

@@ -5,8 +5,6 @@
 mod child;
 mod event;
 
-use jiff::civil::DateTime;
-
 use super::ids::{Ids, Of};
 use super::index::{Index, moment};
 use super::practice::{Staff, all_staff, practice, usual_gp};
@@ -29,7 +27,7 @@ pub enum Drugs {
     /// dm+d.
     #[default]
     Dmd,
-    /// Multilex; product ids are not public, so every drug has its name only and the id `-1`.
+    /// Multilex; product ids are not public, so every drug has its name only and no id.
     Multilex,
 }
 
@@ -42,8 +40,8 @@ pub struct OutputScheme {
     pub drugs: Drugs,
 }
 
-/// Writes what stands inside `Response`, as the system has it at the local time `now`.
-pub fn write(xml: &mut Xml, person: &Person, scheme: OutputScheme, now: DateTime) {
+/// Writes what stands inside `Response`.
+pub fn write(xml: &mut Xml, person: &Person, scheme: OutputScheme) {
     let writer = Writer {
         index: Index::new(person),
         ids: Ids::new(person.practice, &person.nhs_number),
@@ -66,7 +64,7 @@ pub fn write(xml: &mut Xml, person: &Person, scheme: OutputScheme, now: DateTime
         },
     );
     xml.close("RecordSharing");
-    demographics(xml, &writer, now);
+    demographics(xml, &writer);
     xml.open("Clinical");
     event::write_all(xml, &writer);
     xml.close("Clinical");
@@ -82,7 +80,7 @@ struct Writer<'p> {
     scheme: OutputScheme,
 }
 
-fn demographics(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
+fn demographics(xml: &mut Xml, writer: &Writer<'_>) {
     let person = writer.index.person;
     xml.open("Demographics");
     xml.leaf("Title", person.title);
@@ -114,7 +112,7 @@ fn demographics(xml: &mut Xml, writer: &Writer<'_>, now: DateTime) {
     }
     xml.leaf("SMSConsent", "No");
     xml.leaf("UsualGPUserName", &usual_gp(person).login());
-    xml.leaf("CareStartDate", &writer.index.registered(now).to_string());
+    xml.leaf("CareStartDate", &person.registered.to_string());
     if let Some(died) = person.trace.deceased {
         xml.leaf("CareEndDate", &died.to_string());
     }
@@ -188,12 +186,12 @@ fn user(xml: &mut Xml, staff: Staff) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::mock::write::sample::{NOW, assert_well_formed, everything, keep, nobody};
+    use crate::sandbox::mock::write::sample::{assert_well_formed, everything, keep, nobody};
 
     fn written(person: &Person, scheme: OutputScheme) -> String {
         let mut xml = Xml::with_capacity(1 << 20);
         xml.open("Response");
-        write(&mut xml, person, scheme, NOW);
+        write(&mut xml, person, scheme);
         xml.close("Response");
         xml.into_string()
     }
@@ -292,7 +290,7 @@ mod tests {
         let snomed = written(&person, other);
         assert!(snomed.contains("<Code Code=\"195967001\" Scheme=\"Snomed\" Term=\"Asthma\"/>"));
         assert!(!snomed.contains("Code=\"H33..\""));
-        assert!(snomed.contains("ProductID=\"-1\" Scheme=\"Multilex\""));
+        assert!(snomed.contains("ProductID=\"\" Scheme=\"Multilex\""));
         assert!(!snomed.contains("Scheme=\"Dmd\""));
     }
 

@@ -1,0 +1,381 @@
+use super::*;
+
+// R070 to R076
+#[test]
+fn each_missing_item_of_the_conversation_refuses_by_its_own_name() {
+    let proxy = ProxyFacts {
+        basis: Some(ProxyBasis::ParentalResponsibility),
+        named: true,
+        related: true,
+    };
+    let legal = ProxyFacts {
+        basis: Some(ProxyBasis::LegalPower),
+        ..proxy
+    };
+    let cases: [(Talk, Option<Fault>); 24] = [
+        (GOOD, None),
+        (Talk::default(), Some(Fault::ConsentMissing)),
+        (
+            Talk {
+                asked: None,
+                ..GOOD
+            },
+            Some(Fault::NotAsked),
+        ),
+        (
+            Talk {
+                asked: Some(false),
+                ..GOOD
+            },
+            Some(Fault::NotAsked),
+        ),
+        (
+            Talk {
+                answer: Answer::Unclear,
+                ..GOOD
+            },
+            Some(Fault::AnswerUnclear),
+        ),
+        (
+            Talk {
+                answer: Answer::No,
+                ..GOOD
+            },
+            Some(Fault::AnswerNo),
+        ),
+        (
+            Talk {
+                answer: Answer::No,
+                asked: None,
+                ..GOOD
+            },
+            Some(Fault::AnswerNo),
+        ),
+        (
+            Talk {
+                told_what: None,
+                ..GOOD
+            },
+            Some(Fault::NotToldWhat),
+        ),
+        (
+            Talk {
+                told_why: Some(false),
+                ..GOOD
+            },
+            Some(Fault::NotToldWhy),
+        ),
+        (
+            Talk {
+                told_may_decline: None,
+                ..GOOD
+            },
+            Some(Fault::NotToldMayDecline),
+        ),
+        (
+            Talk {
+                told_meaning_of_declining: None,
+                ..GOOD
+            },
+            Some(Fault::NotToldMeaningOfDeclining),
+        ),
+        (
+            Talk {
+                voluntary: Some(false),
+                ..GOOD
+            },
+            Some(Fault::NotVoluntary),
+        ),
+        (
+            Talk {
+                capacity: None,
+                ..GOOD
+            },
+            Some(Fault::CapacityNotRecorded),
+        ),
+        (
+            Talk {
+                capacity: Some(false),
+                ..GOOD
+            },
+            Some(Fault::NoCapacity),
+        ),
+        (
+            Talk {
+                capacity: Some(false),
+                proxy: Some(proxy),
+                ..GOOD
+            },
+            Some(Fault::NoCapacity),
+        ),
+        (
+            Talk {
+                capacity: Some(false),
+                proxy: Some(legal),
+                ..GOOD
+            },
+            None,
+        ),
+        (
+            Talk {
+                capacity: None,
+                proxy: Some(legal),
+                ..GOOD
+            },
+            Some(Fault::CapacityNotRecorded),
+        ),
+        (
+            Talk {
+                proxy: Some(legal),
+                ..GOOD
+            },
+            None,
+        ),
+        (
+            Talk {
+                proxy: Some(proxy),
+                ..GOOD
+            },
+            None,
+        ),
+        (
+            Talk {
+                proxy: Some(ProxyFacts {
+                    basis: None,
+                    ..proxy
+                }),
+                ..GOOD
+            },
+            Some(Fault::ProxyBasis),
+        ),
+        (
+            Talk {
+                proxy: Some(ProxyFacts {
+                    named: false,
+                    ..proxy
+                }),
+                ..GOOD
+            },
+            Some(Fault::ProxyName),
+        ),
+        (
+            Talk {
+                proxy: Some(ProxyFacts {
+                    related: false,
+                    ..proxy
+                }),
+                ..GOOD
+            },
+            Some(Fault::ProxyRelationship),
+        ),
+        (
+            Talk {
+                changed_mind: true,
+                ..GOOD
+            },
+            None,
+        ),
+        (
+            Talk {
+                changed_mind: true,
+                answer: Answer::No,
+                ..GOOD
+            },
+            Some(Fault::AnswerNo),
+        ),
+    ];
+    for (talk, fault) in cases {
+        assert_eq!(Basis::Consent(talk).fault(), fault, "{talk:?}");
+        let mut inputs = good_before();
+        inputs.basis = Fact::Known(Basis::Consent(talk));
+        assert_eq!(before(&inputs).permitted(), fault.is_none());
+        if let Some(fault) = fault {
+            let reason = Inputs::Before(inputs).reason(Rule::ConsentOrOverride);
+            assert_eq!(reason, fault.code());
+        }
+    }
+}
+
+// R075, R076 (S2 6.3.2, 6.3.3)
+#[test]
+fn the_age_decides_on_proxy_and_child() {
+    let parent = Some(ProxyFacts {
+        basis: Some(ProxyBasis::ParentalResponsibility),
+        named: true,
+        related: true,
+    });
+    let child = |asked, view| Some(ChildFacts { asked, view });
+    let agrees = child(true, Some(ChildSays::Agrees));
+    let cases: [(AgeBand, Talk, Option<Fault>); 11] = [
+        (AgeBand::Adult, GOOD, None),
+        (
+            AgeBand::Adult,
+            Talk {
+                proxy: parent,
+                ..GOOD
+            },
+            Some(Fault::ProxyParentalOfAdult),
+        ),
+        (AgeBand::Child, GOOD, Some(Fault::ChildViewMissing)),
+        (
+            AgeBand::Child,
+            Talk {
+                proxy: parent,
+                ..GOOD
+            },
+            Some(Fault::ChildViewMissing),
+        ),
+        (
+            AgeBand::Child,
+            Talk {
+                proxy: parent,
+                child: agrees,
+                ..GOOD
+            },
+            None,
+        ),
+        (
+            AgeBand::Child,
+            Talk {
+                child: agrees,
+                ..GOOD
+            },
+            None,
+        ),
+        (
+            AgeBand::Child,
+            Talk {
+                proxy: parent,
+                child: child(false, Some(ChildSays::Agrees)),
+                ..GOOD
+            },
+            Some(Fault::ChildNotAsked),
+        ),
+        (
+            AgeBand::Child,
+            Talk {
+                proxy: parent,
+                child: child(true, Some(ChildSays::Objects)),
+                ..GOOD
+            },
+            Some(Fault::ChildObjects),
+        ),
+        (
+            AgeBand::Child,
+            Talk {
+                proxy: parent,
+                child: child(true, None),
+                ..GOOD
+            },
+            Some(Fault::ChildViewUnclear),
+        ),
+        (
+            AgeBand::Child,
+            Talk {
+                proxy: parent,
+                child: child(false, Some(ChildSays::Unable)),
+                ..GOOD
+            },
+            None,
+        ),
+        (
+            AgeBand::Child,
+            Talk {
+                child: child(true, Some(ChildSays::Unable)),
+                ..GOOD
+            },
+            Some(Fault::ChildNeedsProxy),
+        ),
+    ];
+    for (age, talk, fault) in cases {
+        let mut inputs = good_trace();
+        inputs.age = Fact::Known(age);
+        inputs.basis = Basis::Consent(talk);
+        let decision = after_trace(&inputs);
+        assert_eq!(decision.permitted(), fault.is_none(), "{age:?} {talk:?}");
+        if let Some(fault) = fault {
+            assert_eq!(decision.denied_by(), Some(Rule::ConsentOrOverride));
+            let reason = Inputs::AfterTrace(inputs).reason(Rule::ConsentOrOverride);
+            assert_eq!(reason, fault.code());
+        }
+    }
+    let mut inputs = good_trace();
+    inputs.age = Fact::Unknown;
+    assert_eq!(
+        after_trace(&inputs).denied_by(),
+        Some(Rule::ConsentOrOverride)
+    );
+    assert_eq!(
+        Inputs::AfterTrace(inputs.clone()).reason(Rule::ConsentOrOverride),
+        "age-unknown"
+    );
+    inputs.basis = OVERRIDE;
+    assert!(after_trace(&inputs).permitted());
+}
+
+// R090, R091
+#[test]
+fn an_override_needs_a_reason_in_words_that_say_something() {
+    for (text, words) in [
+        ("", Words::Blank),
+        ("   \n", Words::Blank),
+        ("...", Words::Empty),
+        ("n/a", Words::Short),
+        ("emergency", Words::Short),
+        ("unconscious", Words::Short),
+        ("xxxxxxxxxxxxxxxxxxxx", Words::Empty),
+        ("x x x x x x x x x x x x", Words::Empty),
+        ("emergency emergency EMERGENCY", Words::Empty),
+        ("Life-threatening", Words::Empty),
+        ("unable to consent", Words::Empty),
+        ("Life threatening emergency!", Words::Empty),
+        ("Found unconscious at home", Words::Fair),
+        ("Collapsed, GCS 3, no relatives", Words::Fair),
+    ] {
+        assert_eq!(Words::weigh(text), words, "{text:?}");
+    }
+    for (reason, words, fault) in [
+        (None, Words::Fair, Some(Fault::OverrideReason)),
+        (Some(OverrideReason::LifeThreatening), Words::Fair, None),
+        (
+            Some(OverrideReason::Unconscious),
+            Words::Blank,
+            Some(Fault::OverrideTextMissing),
+        ),
+        (
+            Some(OverrideReason::Unconscious),
+            Words::Short,
+            Some(Fault::OverrideTextShort),
+        ),
+        (
+            Some(OverrideReason::Unconscious),
+            Words::Empty,
+            Some(Fault::OverrideTextEmpty),
+        ),
+    ] {
+        assert_eq!(Basis::Override { reason, words }.fault(), fault);
+    }
+    assert_eq!(OverrideReason::from_code("curiosity"), None);
+}
+
+// R077, R080: a refusal stands against consent and override alike; only a change of mind with a full yes lifts it
+#[test]
+fn a_standing_refusal_yields_only_to_a_change_of_mind() {
+    let allowed = |basis| {
+        let mut inputs = good_before();
+        inputs.refusal_stands = Fact::Known(true);
+        inputs.basis = Fact::Known(basis);
+        before(&inputs).permitted()
+    };
+    let changed = Talk {
+        changed_mind: true,
+        ..GOOD
+    };
+    assert!(!allowed(Basis::Consent(GOOD)));
+    assert!(!allowed(OVERRIDE));
+    assert!(!allowed(Basis::Consent(Talk {
+        told_why: None,
+        ..changed
+    })));
+    assert!(allowed(Basis::Consent(changed)));
+}

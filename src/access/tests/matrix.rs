@@ -1,0 +1,321 @@
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::*;
+
+/// Every combination of who asks, why, on what basis, about whom: what comes out, as a table for people to read.
+#[test]
+fn the_decision_matrix_is_as_it_was() {
+    let text = matrix();
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/decision-matrix.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    for (n, (kept, now)) in kept.lines().zip(text.lines()).enumerate() {
+        assert_eq!(kept, now, "line {}; UPDATE_GOLDEN=1 writes it anew", n + 1);
+    }
+    assert_eq!(kept.lines().count(), text.lines().count());
+}
+
+fn matrix() -> String {
+    let parent = ProxyFacts {
+        basis: Some(ProxyBasis::ParentalResponsibility),
+        named: true,
+        related: true,
+    };
+    let legal = ProxyFacts {
+        basis: Some(ProxyBasis::LegalPower),
+        ..parent
+    };
+    let agrees = ChildFacts {
+        asked: true,
+        view: Some(ChildSays::Agrees),
+    };
+    let bases: [(&str, Basis); 14] = [
+        ("yes", Basis::Consent(GOOD)),
+        (
+            "yes, changed mind",
+            Basis::Consent(Talk {
+                changed_mind: true,
+                ..GOOD
+            }),
+        ),
+        (
+            "yes, parent, child agrees",
+            Basis::Consent(Talk {
+                proxy: Some(parent),
+                child: Some(agrees),
+                ..GOOD
+            }),
+        ),
+        (
+            "yes, parent, child objects",
+            Basis::Consent(Talk {
+                proxy: Some(parent),
+                child: Some(ChildFacts {
+                    view: Some(ChildSays::Objects),
+                    ..agrees
+                }),
+                ..GOOD
+            }),
+        ),
+        (
+            "yes, child agrees",
+            Basis::Consent(Talk {
+                child: Some(agrees),
+                ..GOOD
+            }),
+        ),
+        (
+            "no capacity, legal power",
+            Basis::Consent(Talk {
+                capacity: Some(false),
+                proxy: Some(legal),
+                ..GOOD
+            }),
+        ),
+        (
+            "no capacity",
+            Basis::Consent(Talk {
+                capacity: Some(false),
+                ..GOOD
+            }),
+        ),
+        (
+            "not told why",
+            Basis::Consent(Talk {
+                told_why: None,
+                ..GOOD
+            }),
+        ),
+        (
+            "no",
+            Basis::Consent(Talk {
+                answer: Answer::No,
+                ..GOOD
+            }),
+        ),
+        ("nothing", Basis::Consent(Talk::default())),
+        ("override unconscious", OVERRIDE),
+        (
+            "override life-threatening",
+            Basis::Override {
+                reason: Some(OverrideReason::LifeThreatening),
+                words: Words::Fair,
+            },
+        ),
+        (
+            "override, another reason",
+            Basis::Override {
+                reason: None,
+                words: Words::Fair,
+            },
+        ),
+        (
+            "override, few words",
+            Basis::Override {
+                reason: Some(OverrideReason::Unconscious),
+                words: Words::Short,
+            },
+        ),
+    ];
+    type Patient = (
+        &'static str,
+        fn(&mut BeforeInputs, &mut AfterTraceInputs, &mut AfterSourceInputs),
+    );
+    let patients: [Patient; 18] = [
+        ("adult", |_, _, _| {}),
+        ("child", |_, t, _| t.age = Fact::Known(AgeBand::Child)),
+        ("refusal stands", |b, _, _| {
+            b.refusal_stands = Fact::Known(true)
+        }),
+        ("not on the worklist", |b, _, _| {
+            b.treatment_registered = Fact::Known(false)
+        }),
+        ("not found by the trace", |_, t, _| {
+            t.traced = Fact::Known(false);
+            t.sensitive = Fact::NotAsked;
+            t.deceased = Fact::NotAsked;
+            t.practice = Fact::NotAsked;
+            t.age = Fact::NotAsked;
+        }),
+        ("not verified", |_, t, _| t.traced = Fact::Known(false)),
+        ("S-flag", |_, t, _| t.sensitive = Fact::Known(true)),
+        ("deceased", |_, t, _| t.deceased = Fact::Known(true)),
+        ("practice never signed", |_, t, _| {
+            t.practice = Fact::Known(PracticeFacts {
+                ods: ods("Z99004"),
+                signed: false,
+                enabled: false,
+            })
+        }),
+        ("practice not enabled", |_, t, _| {
+            t.practice = Fact::Known(PracticeFacts {
+                ods: ods("Z99003"),
+                signed: true,
+                enabled: false,
+            })
+        }),
+        ("no practice", |_, t, _| t.practice = Fact::Unknown),
+        ("temporary", |_, _, s| {
+            s.fully_registered = Fact::Known(false)
+        }),
+        ("restricted", |_, _, s| {
+            s.refusal = Some(SourceRefusal::Restricted)
+        }),
+        ("opted out", |_, _, s| {
+            s.sharing = Fact::Known(SharingFact::OptedOut)
+        }),
+        ("opted out before", |_, _, s| {
+            s.remembered_opt_out = Fact::Known(Some(ods("Z99002")))
+        }),
+        ("opted out before, express now", |_, _, s| {
+            s.remembered_opt_out = Fact::Known(Some(ods("Z99002")));
+            s.sharing = Fact::Known(SharingFact::Express);
+        }),
+        ("opt-out unknown", |_, _, s| s.sharing = Fact::Unknown),
+        ("another person at the source", |_, _, s| {
+            s.identity = Fact::Known(IdentityFindings {
+                family: false,
+                given: true,
+                birth_date: false,
+            })
+        }),
+    ];
+
+    let register = crate::sandbox::register::tests::sandbox_register();
+    let today = crate::sandbox::register::tests::TODAY;
+    let mut out = String::from(
+        "# Who may look: every user of the sandbox, every purpose, every basis, every kind of patient.\n\
+         # Generated by the decisions themselves; UPDATE_GOLDEN=1 writes it anew. Read a change before you keep it.\n\
+         # `heard` is what the caller learns; a patient who is not named has the line's outcome.\n",
+    );
+    for user in register.users.values() {
+        // One user everywhere, so that every organisation is in the table; the others where they belong.
+        let viewers: Vec<OdsCode> = match user.username.as_str() {
+            "clinician" => register.organisations.keys().cloned().collect(),
+            _ if user.organisations.is_empty() => vec![ods("Z9O01")],
+            _ => user.organisations.clone(),
+        };
+        for viewer in &viewers {
+            for purpose in ["TREAT", "HRESCH", "HOPERAT"] {
+                let _ = writeln!(
+                    out,
+                    "\n{} ({}) at {viewer}, {purpose}",
+                    user.username, user.role
+                );
+                for (name, basis) in &bases {
+                    let purposes: Vec<String> = match (basis, purpose) {
+                        (Basis::Override { .. }, "TREAT") => {
+                            vec!["BTG".to_owned(), "ETREAT".to_owned()]
+                        }
+                        _ => vec![purpose.to_owned()],
+                    };
+                    let outcomes: Vec<(&str, String)> = patients
+                        .iter()
+                        .map(|(patient, change)| {
+                            let (mut b, mut t, mut s) = (
+                                of_register(&register, today, &user.username, viewer),
+                                good_trace(),
+                                good_source(),
+                            );
+                            b.purposes.clone_from(&purposes);
+                            b.basis = Fact::Known(*basis);
+                            t.basis = *basis;
+                            change(&mut b, &mut t, &mut s);
+                            (*patient, outcome(b, t, s))
+                        })
+                        .collect();
+                    write_line(&mut out, name, &outcomes);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn of_register(
+    register: &crate::register::Register,
+    today: jiff::civil::Date,
+    username: &str,
+    viewer: &OdsCode,
+) -> BeforeInputs {
+    let user = &register.users[username];
+    let organisation = &register.organisations[viewer];
+    BeforeInputs {
+        today,
+        viewer: Fact::Known(ViewerFacts {
+            ods: viewer.clone(),
+            kind: organisation.kind,
+            signed: organisation.has_signed(&register.agreement, today),
+            active: !organisation.suspended,
+            assurance_until: organisation.assurance_until,
+            qualified_roles: organisation.qualified_roles.iter().cloned().collect(),
+        }),
+        clinician: Fact::Known(ClinicianFacts {
+            username: username.to_owned(),
+            role: user.role.clone(),
+            acts_for_viewer: user.organisations.contains(viewer),
+            revoked: user.revoked,
+            training_until: user.training_until,
+            terms_accepted: user.terms_accepted.clone().map(|(version, _)| version),
+        }),
+        terms: register.agreement.terms.clone(),
+        protocols: register
+            .protocols
+            .values()
+            .filter(|protocol| protocol.viewer == *viewer)
+            .map(|protocol| ProtocolFacts {
+                id: protocol.id.clone(),
+                purposes: protocol.purposes.clone(),
+                from: protocol.valid.0,
+                until: protocol.valid.1,
+                tabs: TabCodes(protocol.roles.get(&user.role).copied().unwrap_or_default()),
+            })
+            .collect(),
+        ..good_before()
+    }
+}
+
+fn outcome(before: BeforeInputs, trace: AfterTraceInputs, source: AfterSourceInputs) -> String {
+    let mut tabs = 0;
+    for inputs in [
+        Inputs::Before(before),
+        Inputs::AfterTrace(trace),
+        Inputs::AfterSource(source),
+    ] {
+        let decision = inputs.decide();
+        if let Some(rule) = decision.denied_by() {
+            let heard = match rule.mendable() {
+                Some(_) => "",
+                None => " (heard: no-record-available)",
+            };
+            return format!("{}{heard}", inputs.reason(rule));
+        }
+        assert!(decision.permitted());
+        if matches!(inputs, Inputs::Before(_)) {
+            tabs = decision.tabs.iter().count();
+        }
+    }
+    format!("PERMIT, {tabs} tabs")
+}
+
+fn write_line(out: &mut String, name: &str, outcomes: &[(&str, String)]) {
+    let common = outcomes
+        .iter()
+        .max_by_key(|(_, outcome)| outcomes.iter().filter(|(_, o)| o == outcome).count())
+        .map(|(_, outcome)| outcome.clone())
+        .unwrap_or_default();
+    // The plain adult's outcome leads, so that a permit is always named first.
+    let lead = if outcomes[0].1.starts_with("PERMIT") {
+        outcomes[0].1.clone()
+    } else {
+        common
+    };
+    let _ = writeln!(out, "  {name}: {lead}");
+    for (patient, outcome) in outcomes.iter().filter(|(_, outcome)| *outcome != lead) {
+        let _ = writeln!(out, "    {patient}: {outcome}");
+    }
+}

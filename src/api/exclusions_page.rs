@@ -1,0 +1,100 @@
+//! The exclusions in force, in plain words, for anyone: users from every tab (R045), patients on request (R046).
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use http::header;
+
+use crate::labelling::ExclusionList;
+
+/// `GET /exclusions` (a page) and `GET /exclusions.csv` (the list).
+pub fn routes(list: Arc<ExclusionList>) -> Router {
+    Router::new()
+        .route("/exclusions", get(page))
+        .route("/exclusions.csv", get(csv))
+        .with_state(list)
+}
+
+async fn page(State(list): State<Arc<ExclusionList>>) -> Response {
+    let mut rows = String::new();
+    for category in list.categories() {
+        let _ = write!(
+            rows,
+            "<h2>{}</h2><p>{}. Why: {}.</p><ul>",
+            escape(&category.title),
+            if category.withhold {
+                "Never shown"
+            } else {
+                "Shown, by decision of the oversight group"
+            },
+            escape(&category.legal_basis)
+        );
+        for row in list.rows() {
+            if list
+                .category_of(row)
+                .is_some_and(|own| own.code == category.code)
+            {
+                let _ = write!(rows, "<li>{}</li>", escape(&row.term));
+            }
+        }
+        rows.push_str("</ul>");
+    }
+    let html = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
+         <title>What is never shown</title><style>body{{font:16px/1.5 sans-serif;max-width:46em;margin:2em auto;padding:0 1em}}</style>\
+         <h1>What is never shown</h1>\
+         <p>When a clinician elsewhere looks at a GP record through this service, some entries are left out, whoever looks \
+         and even in an emergency. Nothing in the view says whether a patient has any of them.</p>\
+         <ul><li>From practices that use EMIS Web: every entry on the list below, and every entry that the practice made \
+         confidential.</li><li>From practices that use SystmOne: every entry that is marked private. The list below is used \
+         too where the practice has chosen so.</li><li>Free text of consultations, letters and comments, from everybody.</li></ul>\
+         <p>Version in force: {}. From: {}. <a href=/exclusions.csv>Download the list</a>.</p>{rows}</html>",
+        escape(list.version()),
+        escape(list.source()),
+    );
+    let style = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    ([(header::CONTENT_SECURITY_POLICY, style)], Html(html)).into_response()
+}
+
+async fn csv(State(list): State<Arc<ExclusionList>>) -> Response {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut written = writer.write_record(["id", "term", "category", "withheld", "version"]);
+    for row in list.rows() {
+        let category = list.category_of(row);
+        written = written.and_then(|()| {
+            writer.write_record([
+                row.id.as_str(),
+                row.term.as_str(),
+                category.map_or("", |category| category.title.as_str()),
+                if category.is_some_and(|category| category.withhold) {
+                    "yes"
+                } else {
+                    "no"
+                },
+                list.version(),
+            ])
+        });
+    }
+    match (written, writer.into_inner()) {
+        (Ok(()), Ok(bytes)) => (
+            [
+                (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+                (
+                    header::CONTENT_DISPOSITION,
+                    "attachment; filename=\"exclusions.csv\"",
+                ),
+            ],
+            bytes,
+        )
+            .into_response(),
+        _ => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn escape(text: &str) -> String {
+    quick_xml::escape::escape(text).into_owned()
+}

@@ -1,0 +1,102 @@
+//! `metadata`: what this server really does, and nothing else (F1, D14, smart.md decision 8).
+
+use serde_json::{Value, json};
+
+use super::non_clinical::NonClinical;
+use crate::fhir::kind::KINDS;
+use crate::tabs::params::{includes, params};
+
+/// The day of the last change to what is declared here; clients refuse a statement without a date.
+const DATE: &str = "2026-11-22";
+
+/// The CapabilityStatement of the server at this base URL.
+#[must_use]
+pub fn statement(base: &str) -> NonClinical {
+    NonClinical::capability(&capability(base))
+}
+
+/// The statement as JSON; `profiles/` holds the same with the canonical base for an address.
+#[must_use]
+pub fn capability(base: &str) -> Value {
+    let mut resources: Vec<Value> = KINDS
+        .into_iter()
+        .map(|kind| {
+            let parameters: Vec<Value> = params(kind)
+                .iter()
+                .map(|(param, kind)| json!({"name": param.name(), "type": kind.code()}))
+                .collect();
+            let mut resource = json!({
+                "type": kind.name(),
+                "interaction": [{"code": "read"}, {"code": "search-type"}],
+                "versioning": "no-version",
+                "readHistory": false,
+                "conditionalRead": "not-match",
+                "searchParam": parameters
+            });
+            let includes: Vec<String> = includes(kind)
+                .iter()
+                .map(|name| format!("{}:{name}", kind.name()))
+                .collect();
+            if !includes.is_empty() {
+                resource["searchInclude"] = json!(includes);
+            }
+            resource
+        })
+        .collect();
+    resources.push(json!({
+        "type": "Consent",
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "searchParam": [{"name": "_id", "type": "token"}, {"name": "patient", "type": "reference"}]
+    }));
+    resources.push(json!({
+        "type": "AuditEvent",
+        "documentation": "A practice's own patients' events, for the practice's audit client.",
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "searchParam": [
+            {"name": "_id", "type": "token"},
+            {"name": "patient", "type": "reference"},
+            {"name": "date", "type": "date"}
+        ]
+    }));
+    json!({
+        "resourceType": "CapabilityStatement",
+        "id": "openmig",
+        "url": format!("{base}/metadata"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "name": "OpenMIG",
+        "title": "OpenMIG, Medical Interoperability Gateway",
+        "status": "active",
+        "experimental": false,
+        "date": DATE,
+        "publisher": "OpenMIG",
+        "description": "A patient's GP record as it is now in the practice's own system, in ten tabs. Read-only; one patient a token; every answer is audited.",
+        "kind": "instance",
+        "software": {"name": "OpenMIG", "version": env!("CARGO_PKG_VERSION")},
+        "implementation": {"description": "OpenMIG gateway", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["json", "application/fhir+json"],
+        "rest": [{
+            "mode": "server",
+            "security": {
+                "cors": true,
+                "service": [{
+                    "coding": [{
+                        "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                        "code": "SMART-on-FHIR",
+                        "display": "SMART-on-FHIR"
+                    }],
+                    "text": "SMART backend services on behalf of a named clinician"
+                }],
+                "extension": [{
+                    "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+                    "extension": [
+                        {"url": "token", "valueUri": format!("{base}/token")},
+                        {"url": "introspect", "valueUri": format!("{base}/introspect")},
+                        {"url": "revoke", "valueUri": format!("{base}/revoke")}
+                    ]
+                }]
+            },
+            "resource": resources
+        }]
+    })
+}

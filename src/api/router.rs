@@ -1,0 +1,270 @@
+//! From path and method to the handlers. Every answer below the base is FHIR, errors included (F8).
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::clinical::SearchRequest;
+use super::metadata;
+use super::outcome::ApiError;
+use super::request::{NetworkRule, frame, negotiate};
+use super::state::Api;
+use crate::audit::{Interaction, Origin};
+use crate::fhir::Kind;
+use crate::smart::caller::{Caller, authenticate};
+
+/// Bytes of a `_search` form.
+const MAX_FORM: usize = 64 * 1024;
+const READ_METHODS: &str = "GET, HEAD";
+const SEARCH_METHODS: &str = "POST";
+
+/// The whole gateway: FHIR below `base_path`, beside what else is served (token endpoint, discovery, health, sandbox).
+pub fn router(api: Arc<Api>, base_path: &str, network: NetworkRule, beside: Router) -> Router {
+    let fhir = Router::new().fallback(fhir).with_state(api);
+    let path = base_path.trim_end_matches('/');
+    Router::new()
+        .nest(path, fhir)
+        .merge(beside)
+        .fallback(|| async { ApiError::not_found() })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn_with_state(network, frame))
+}
+
+/// A defect of ours: the caller learns nothing of it but that it happened.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a handler panicked");
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "exception",
+        "internal",
+        "The gateway failed.",
+    )
+    .into_response()
+}
+
+/// What a type name in a path stands for.
+enum Target {
+    Clinical(Kind),
+    Consent,
+    AuditEvent,
+}
+
+impl Target {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "Consent" => Some(Self::Consent),
+            "AuditEvent" => Some(Self::AuditEvent),
+            name => Kind::from_name(name).map(Self::Clinical),
+        }
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Clinical(kind) => Some(*kind),
+            Self::Consent | Self::AuditEvent => None,
+        }
+    }
+}
+
+async fn fhir(State(api): State<Arc<Api>>, request: Request) -> Response {
+    answer(&api, request)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answer(api: &Api, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let origin = parts
+        .extensions
+        .get::<Origin>()
+        .cloned()
+        .unwrap_or_else(|| Origin {
+            request_id: crate::clock::new_id().to_string(),
+            address: None,
+        });
+    let query = parts.uri.query().unwrap_or_default();
+    let params = pairs(query.as_bytes());
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    let segments: Vec<&str> = parts
+        .uri
+        .path()
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    let format = params
+        .iter()
+        .find(|(name, _)| name == "_format")
+        .map(|(_, value)| value.as_str());
+    match segments.as_slice() {
+        ["metadata"] if reads => {
+            negotiate(&parts.headers, format)?;
+            let mut response = metadata::statement(&api.base).into_response();
+            response.headers_mut().insert(
+                header::ACCESS_CONTROL_ALLOW_ORIGIN,
+                HeaderValue::from_static("*"),
+            );
+            Ok(response)
+        }
+        [name, "_search"] if parts.method == Method::POST => {
+            let target = Target::from_name(name).ok_or_else(ApiError::not_found)?;
+            let mut params = params;
+            params.extend(form(&parts.headers, body).await?);
+            search(api, &target, params, &parts.headers, origin).await
+        }
+        [_, "_search"] => Err(ApiError::method_not_allowed(SEARCH_METHODS)),
+        [name] if reads => {
+            let target = Target::from_name(name).ok_or_else(ApiError::not_found)?;
+            search(api, &target, params, &parts.headers, origin).await
+        }
+        [name, id] if reads => {
+            let target = Target::from_name(name).ok_or_else(ApiError::not_found)?;
+            read(api, &target, id, format, &parts.headers, origin).await
+        }
+        // A write of anything, anywhere: this API has none (R009).
+        [] | ["metadata"] | [_] | [_, _] if !reads => {
+            Err(ApiError::method_not_allowed(READ_METHODS))
+        }
+        _ if !reads => Err(ApiError::method_not_allowed(READ_METHODS)),
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+async fn read(
+    api: &Api,
+    target: &Target,
+    id: &str,
+    format: Option<&str>,
+    headers: &HeaderMap,
+    origin: Origin,
+) -> Result<Response, ApiError> {
+    let interaction = || Interaction {
+        name: "read",
+        kind: target.kind(),
+        query: id.chars().take(64).collect(),
+    };
+    let caller = caller(api, headers, &origin, interaction()).await?;
+    if let Err(error) = negotiate(headers, format) {
+        return Err(api
+            .refuse_stranger(Some(&caller), origin, interaction(), error)
+            .await);
+    }
+    if let Target::AuditEvent = target {
+        return api.read_event(&caller, id, origin).await;
+    }
+    let visit = match api.visit(caller.clone(), origin.clone()) {
+        Ok(visit) => visit,
+        Err(error) => {
+            return Err(api
+                .refuse_stranger(Some(&caller), origin, interaction(), error)
+                .await);
+        }
+    };
+    match target {
+        Target::Clinical(kind) => api.read(&visit, *kind, id, headers).await,
+        Target::Consent | Target::AuditEvent => api.read_consent(&visit, id).await,
+    }
+}
+
+async fn search(
+    api: &Api,
+    target: &Target,
+    params: Vec<(String, String)>,
+    headers: &HeaderMap,
+    origin: Origin,
+) -> Result<Response, ApiError> {
+    let interaction = || Interaction {
+        name: "search-type",
+        kind: target.kind(),
+        query: String::new(),
+    };
+    let caller = caller(api, headers, &origin, interaction()).await?;
+    let format = params
+        .iter()
+        .find(|(name, _)| name == "_format")
+        .map(|(_, value)| value.as_str());
+    if let Err(error) = negotiate(headers, format) {
+        return Err(api
+            .refuse_stranger(Some(&caller), origin, interaction(), error)
+            .await);
+    }
+    if let Target::AuditEvent = target {
+        return api.search_events(&caller, &params, origin).await;
+    }
+    let visit = match api.visit(caller.clone(), origin.clone()) {
+        Ok(visit) => visit,
+        Err(error) => {
+            return Err(api
+                .refuse_stranger(Some(&caller), origin, interaction(), error)
+                .await);
+        }
+    };
+    match target {
+        Target::Clinical(kind) => {
+            let strict = headers
+                .get_all("prefer")
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(|value| value.split([',', ';']))
+                .any(|part| part.trim() == "handling=strict");
+            api.search(&visit, *kind, &SearchRequest { params, strict })
+                .await
+        }
+        Target::Consent | Target::AuditEvent => api.search_consents(&visit, &params).await,
+    }
+}
+
+/// Who asks; a request without a live token is in the trail too.
+async fn caller(
+    api: &Api,
+    headers: &HeaderMap,
+    origin: &Origin,
+    interaction: Interaction,
+) -> Result<Caller, ApiError> {
+    let header = headers
+        .get(header::AUTHORIZATION)
+        .map(|value| value.to_str().unwrap_or_default());
+    match authenticate(header, api.tokens.as_ref(), api.clock.now()) {
+        Ok(caller) => Ok(caller),
+        Err(refusal) => {
+            let error = ApiError::from(refusal);
+            Err(api
+                .refuse_stranger(None, origin.clone(), interaction, error)
+                .await)
+        }
+    }
+}
+
+async fn form(headers: &HeaderMap, body: Body) -> Result<Vec<(String, String)>, ApiError> {
+    let media = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = media.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            "form-expected",
+            "A search by POST is a form (application/x-www-form-urlencoded).",
+        ));
+    }
+    let bytes: Bytes = to_bytes(body, MAX_FORM).await.map_err(|_| {
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-long",
+            "form-too-large",
+            "The form is larger than 64 KiB.",
+        )
+    })?;
+    Ok(pairs(&bytes))
+}
+
+fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(encoded).into_owned().collect()
+}

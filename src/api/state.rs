@@ -1,0 +1,219 @@
+//! What the handlers stand on, and how one clinical request becomes a view of a held record.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::outcome::ApiError;
+use crate::access::Rule;
+use crate::audit::reader::AuditReader;
+use crate::audit::{AuditEntry, AuditLog, Disclosure, Interaction, Origin, What};
+use crate::clock::SharedClock;
+use crate::fhir::PatientId;
+use crate::labelling::ExclusionList;
+use crate::lookup::{FindAsk, LookUp, LookUpError};
+use crate::occasion::{OccasionRefusal, Occasions, ReadOccasion, ReadRefusal};
+use crate::register::RegisterHandle;
+use crate::release::Held;
+use crate::smart::caller::Caller;
+use crate::store::TokenStore;
+
+/// The gateway as the FHIR handlers see it.
+pub struct Api {
+    /// FHIR base = issuer, without a slash at the end.
+    pub base: String,
+    /// Finds records.
+    pub look_up: Arc<LookUp>,
+    /// Occasions.
+    pub occasions: Arc<Occasions>,
+    /// Tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// The trail, to write.
+    pub audit: Arc<dyn AuditLog>,
+    /// The trail, to read.
+    pub trail: Arc<dyn AuditReader>,
+    /// Who may.
+    pub register: RegisterHandle,
+    /// The exclusion list in force.
+    pub exclusions: Arc<ExclusionList>,
+    /// Time.
+    pub clock: SharedClock,
+}
+
+/// One authenticated request inside its open occasion.
+pub struct Visit {
+    /// Who asks, by the token.
+    pub caller: Caller,
+    /// The occasion as it is now.
+    pub occasion: ReadOccasion,
+    /// Whose record.
+    pub patient: PatientId,
+    /// When the request began.
+    pub now: Timestamp,
+    /// Request id and address.
+    pub origin: Origin,
+}
+
+impl Api {
+    /// Is the occasion of this token open, now, for this patient?
+    ///
+    /// # Errors
+    /// The rule that says no, as the caller may learn it.
+    pub fn visit(&self, caller: Caller, origin: Origin) -> Result<Visit, ApiError> {
+        let now = self.clock.now();
+        let (Some(occasion), Some(patient)) = (caller.occasion.clone(), caller.patient.clone())
+        else {
+            return Err(ApiError::insufficient_scope());
+        };
+        match self.occasions.check(&occasion, now) {
+            Ok(occasion) => Ok(Visit {
+                caller,
+                occasion,
+                patient,
+                now,
+                origin,
+            }),
+            Err(ReadRefusal::Unavailable) => Err(ApiError::unavailable(
+                "store-unavailable",
+                "The gateway's store does not answer.",
+            )),
+            Err(ReadRefusal::Rule(rule)) => Err(refused(rule)),
+        }
+    }
+
+    /// The record of a visit: as held, or looked up again inside the occasion's window.
+    ///
+    /// # Errors
+    /// 503 where the source does not answer; 403, uniform, where it no longer shows the record.
+    pub async fn held(&self, visit: &Visit) -> Result<Arc<Held>, ApiError> {
+        let row = &visit.occasion.row;
+        let nhs_number = self.occasions.nhs_number(row).map_err(|error| {
+            tracing::error!(error = %error, "an occasion's sealed number cannot be opened");
+            ApiError::unavailable("store-unavailable", "The gateway's store does not answer.")
+        })?;
+        let ask = FindAsk {
+            nhs_number,
+            patient: visit.patient.clone(),
+            practice: row.practice.clone(),
+            viewer: row.viewer.clone(),
+            clinician: row.clinician.clone(),
+        };
+        let looked_up = self.look_up.record(&ask).await.map_err(|error| match error {
+            LookUpError::Audit => ApiError::audit_unavailable(),
+            LookUpError::Source(_) | LookUpError::NoSource | LookUpError::Release(_) => ApiError::unavailable(
+                "source-unavailable",
+                "The practice's system does not answer. Nothing is known about the record just now.",
+            ),
+        })?;
+        // The practice's system may have changed its mind since the occasion was opened (R006, R062).
+        match &looked_up.held {
+            Some(held) => Ok(Arc::clone(held)),
+            None => Err(no_record()),
+        }
+    }
+
+    /// Writes the disclosure; only then may the answer leave (R120, R125).
+    ///
+    /// # Errors
+    /// 503: no row, no data.
+    pub async fn disclose(&self, visit: &Visit, disclosure: Disclosure) -> Result<(), ApiError> {
+        let entry = self.entry(visit, What::Disclosure(disclosure));
+        self.write(entry).await
+    }
+
+    /// Writes a refusal, then gives it back to be sent; where it cannot be written, 503.
+    pub async fn refuse(
+        &self,
+        visit: &Visit,
+        interaction: Interaction,
+        error: ApiError,
+    ) -> ApiError {
+        let mut entry = self.entry(visit, What::Refused(interaction));
+        entry.failure = Some(error.code.to_owned());
+        match self.write(entry).await {
+            Ok(()) => error,
+            Err(unwritten) => unwritten,
+        }
+    }
+
+    /// Writes a refusal of somebody who has no open occasion (no token, a dead one, a closed occasion).
+    pub async fn refuse_stranger(
+        &self,
+        caller: Option<&Caller>,
+        origin: Origin,
+        interaction: Interaction,
+        error: ApiError,
+    ) -> ApiError {
+        let mut entry = AuditEntry::new(self.clock.now(), What::Refused(interaction), origin);
+        if let Some(caller) = caller {
+            entry.client = Some(caller.client.clone());
+            entry.clinician.clone_from(&caller.clinician);
+            entry.viewer = Some(caller.organisation.clone());
+            entry.occasion.clone_from(&caller.occasion);
+            entry.patient.clone_from(&caller.patient);
+            entry.practice.clone_from(&caller.audit_of);
+        }
+        entry.failure = Some(error.code.to_owned());
+        entry.policy = Some(self.register.current().hash.clone());
+        match self.write(entry).await {
+            Ok(()) => error,
+            Err(unwritten) => unwritten,
+        }
+    }
+
+    /// Writes one row.
+    ///
+    /// # Errors
+    /// 503.
+    pub async fn write(&self, entry: AuditEntry) -> Result<(), ApiError> {
+        self.audit.write(entry).await.map_err(|error| {
+            tracing::error!(error = %error, "an audit row could not be written, so nothing was shown");
+            ApiError::audit_unavailable()
+        })
+    }
+
+    fn entry(&self, visit: &Visit, what: What) -> AuditEntry {
+        let row = &visit.occasion.row;
+        let mut entry = AuditEntry::new(visit.now, what, visit.origin.clone());
+        entry.client = Some(visit.caller.client.clone());
+        entry.clinician = Some(row.clinician.clone());
+        entry.role = Some(row.role.clone());
+        entry.assurance.clone_from(&visit.caller.assurance);
+        entry.viewer = Some(row.viewer.clone());
+        entry.practice = Some(row.practice.clone());
+        entry.patient = Some(visit.patient.clone());
+        entry.occasion = Some(row.id.clone());
+        entry.purpose.clone_from(&row.purpose);
+        entry.basis = match (&row.consent, &row.override_reason) {
+            (Some(consent), _) => Some(format!("consent:{consent}")),
+            (None, Some((reason, _))) => Some(format!("override:{reason}")),
+            (None, None) => None,
+        };
+        entry.tabs = visit.occasion.tabs;
+        entry.policy = Some(self.register.current().hash.clone());
+        entry.exclusions = Some(self.exclusions.version().to_owned());
+        entry.token = Some(crate::smart::token::token_id(&visit.caller.token_hash));
+        entry
+    }
+}
+
+/// Anything about the patient: one uniform answer.
+fn no_record() -> ApiError {
+    ApiError::forbidden(
+        "no-record-available",
+        "No record is available through this service.",
+    )
+}
+
+fn refused(rule: Rule) -> ApiError {
+    match Occasions::told(rule) {
+        OccasionRefusal::NoRecordAvailable => no_record(),
+        OccasionRefusal::Mendable {
+            reason,
+            description,
+        } => ApiError::forbidden(reason, description),
+        OccasionRefusal::Unavailable => {
+            ApiError::unavailable("store-unavailable", "The gateway's store does not answer.")
+        }
+    }
+}

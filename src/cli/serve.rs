@@ -1,0 +1,116 @@
+//! `openmig serve`: a gateway by its configuration file.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::access::AddressRanges;
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::{Config, ConfigError, secret_32};
+use crate::fhir::IdKey;
+use crate::gateway::{GatewayParts, StartError, assemble};
+use crate::occasion::{SealError, SealKey};
+use crate::record::date::london;
+use crate::register::{Register, RegisterErrors, RegisterHandle};
+use crate::smart::signing::{SigningError, SigningKey};
+use crate::store::StoreError;
+use crate::store::sqlite::SqliteStore;
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Register.
+    #[error(transparent)]
+    Register(#[from] RegisterErrors),
+    /// Store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Sealing key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Signing key.
+    #[error("the signing key cannot be used: {0}")]
+    Signing(#[from] SigningError),
+    /// The stages.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The network.
+    #[error("{0}")]
+    Network(#[from] std::io::Error),
+    /// A file does not hold what it should.
+    #[error("{0}")]
+    File(String),
+}
+
+/// Runs until SIGTERM or Ctrl-C, then lets open requests finish.
+pub async fn run(path: &Path) -> Result<(), ServeError> {
+    let config = Config::load(path)?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let register = Register::load(&config.register_dir, clock.now().to_zoned(london()).date())?;
+    std::fs::create_dir_all(&config.state_dir)?;
+    let key = std::fs::read(&config.secrets.signing_key)?;
+    let key: serde_json::Value = serde_json::from_slice(&key)
+        .map_err(|_| ServeError::File("the signing key is not a JWK".to_owned()))?;
+    let ranges =
+        |texts: &[String]| AddressRanges::parse(texts).map_err(|error| ServeError::File(error.0));
+    let user_base = config
+        .user_base
+        .clone()
+        .unwrap_or_else(|| format!("{}/user", config.issuer));
+    let parts = GatewayParts {
+        issuer: config.issuer.clone(),
+        user_base,
+        register: RegisterHandle::new(register),
+        store: Arc::new(SqliteStore::open(&config.state_dir.join("openmig.sqlite"))?),
+        clock,
+        ids: IdKey::new(secret_32(&config.secrets.id_key)?),
+        seal: SealKey::new(&secret_32(&config.secrets.seal_key)?)?,
+        jwks: SigningKey::from_jwk(&key)?.public_jwks(),
+        trace: config.services.trace.clone(),
+        worklist: config.services.worklist.clone(),
+        allow: ranges(&config.allow_networks)?,
+        proxies: ranges(&config.trusted_proxies)?,
+        systmone_key: match &config.secrets.systmone_key {
+            Some(path) => String::from_utf8_lossy(&std::fs::read(path)?)
+                .trim()
+                .to_owned(),
+            None => String::new(),
+        },
+        timing: config.timing,
+    };
+    let gateway = assemble(parts, Router::new())?;
+    let listener = TcpListener::bind(config.listen).await?;
+    println!(
+        "ready: OpenMIG at {}, listening on {}",
+        config.issuer,
+        listener.local_addr()?
+    );
+    let service = gateway
+        .router
+        .into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(told_to_stop())
+        .await?;
+    Ok(())
+}
+
+async fn told_to_stop() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

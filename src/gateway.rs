@@ -1,0 +1,284 @@
+//! Puts the stages together: the same gateway for `serve`, the sandbox and the tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use jiff::SignedDuration;
+
+use crate::access::AddressRanges;
+use crate::api::request::NetworkRule;
+use crate::api::state::Api;
+use crate::api::{exclusions_page, health, router};
+use crate::audit::AuditLog;
+use crate::audit::reader::AuditReader;
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::Timing;
+use crate::fhir::IdKey;
+use crate::labelling::{ExclusionList, ListError};
+use crate::lookup::{LookUp, LookUpParts};
+use crate::mapping::{TableError, Tables};
+use crate::occasion::{OccasionParts, Occasions, SealKey, Windows};
+use crate::register::RegisterHandle;
+use crate::smart::authenticate::Authenticator;
+use crate::smart::discovery::Discovery;
+use crate::smart::fetch::HttpKeyFetcher;
+use crate::smart::http as endpoints;
+use crate::smart::introspect::IntrospectionEndpoint;
+use crate::smart::jwks::KeySource;
+use crate::smart::revoke::RevocationEndpoint;
+use crate::smart::token::{TokenEndpoint, TokenSettings};
+use crate::source::http::SourceHttp;
+use crate::source::trace::PdsTracer;
+use crate::source::worklist::HttpWorklist;
+use crate::source::{SourceError, SourceLimits};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{OccasionStore, TokenRevoker, TokenStore};
+use crate::tabs::lists::TabWording;
+
+/// What differs between installations.
+pub struct GatewayParts {
+    /// FHIR base = issuer, without a slash at the end.
+    pub issuer: String,
+    /// Base of `subject_id`, before `#`.
+    pub user_base: String,
+    /// Who may.
+    pub register: RegisterHandle,
+    /// The store.
+    pub store: Arc<SqliteStore>,
+    /// Time.
+    pub clock: SharedClock,
+    /// Key of ids.
+    pub ids: IdKey,
+    /// Key that seals NHS numbers at rest.
+    pub seal: SealKey,
+    /// The server's own public keys, as a JWKS.
+    pub jwks: serde_json::Value,
+    /// URL of the trace service.
+    pub trace: String,
+    /// URL of the worklists.
+    pub worklist: String,
+    /// Networks that may call.
+    pub allow: AddressRanges,
+    /// Proxies whose forwarded header counts.
+    pub proxies: AddressRanges,
+    /// Key towards SystmOne units.
+    pub systmone_key: String,
+    /// Times.
+    pub timing: Timing,
+}
+
+/// Why the gateway does not start. It never starts without its tables, lists and keys (R049).
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The exclusion list is missing, empty or damaged.
+    #[error(transparent)]
+    Exclusions(#[from] ListError),
+    /// A mapping table is wrong.
+    #[error(transparent)]
+    Tables(#[from] TableError),
+    /// A tab or section has no wording.
+    #[error("mappings/tabs.toml has no text for: {0}")]
+    Wording(String),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The key fetcher cannot be set up.
+    #[error("the key fetcher cannot be set up: {0}")]
+    Fetcher(String),
+    /// The issuer is no URL.
+    #[error("the issuer is not a URL")]
+    Issuer,
+}
+
+/// The gateway, put together.
+pub struct Gateway {
+    /// What serves it.
+    pub router: Router,
+    /// The look-up, for tests that count.
+    pub look_up: Arc<LookUp>,
+}
+
+/// Puts it together; `beside` is served next to it (the sandbox's own routes).
+///
+/// # Errors
+/// See [`StartError`].
+pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartError> {
+    let exclusions = Arc::new(ExclusionList::load_embedded()?);
+    let tables = Arc::new(Tables::load()?);
+    let wording = TabWording::from_tables(&tables);
+    if let missing @ [_, ..] = wording.missing().as_slice() {
+        return Err(StartError::Wording(missing.join(", ")));
+    }
+    let url = url::Url::parse(&parts.issuer).map_err(|_| StartError::Issuer)?;
+    let origin = url.origin().ascii_serialization();
+    let limits = SourceLimits {
+        deadline: parts.timing.source_deadline(),
+        ..SourceLimits::default()
+    };
+    // Trace and worklist are small and near: they get half of what a source gets.
+    let near = SourceLimits {
+        deadline: limits.deadline / 2,
+        max_bytes: 256 * 1024,
+        max_concurrent: 64,
+    };
+    let machine_clock: SharedClock = Arc::new(SystemClock);
+    let http = SourceHttp::new(Arc::clone(&machine_clock))?;
+    let audit: Arc<dyn AuditLog> = Arc::clone(&parts.store) as _;
+    let trail: Arc<dyn AuditReader> = Arc::clone(&parts.store) as _;
+    let tokens: Arc<dyn TokenStore> = Arc::clone(&parts.store) as _;
+    let occasion_store: Arc<dyn OccasionStore> = Arc::clone(&parts.store) as _;
+    let look_up = Arc::new(LookUp::new(LookUpParts {
+        tracer: Arc::new(PdsTracer::new(&parts.trace, near, Arc::clone(&http))),
+        register: parts.register.clone(),
+        http: Arc::clone(&http),
+        limits,
+        systmone_key: parts.systmone_key,
+        tables,
+        wording,
+        exclusions: Arc::clone(&exclusions),
+        exclusions_url: format!("{origin}/exclusions"),
+        ids: parts.ids.clone(),
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&parts.clock),
+        hold: Duration::from_secs(parts.timing.hold_seconds),
+    }));
+    let occasions = Arc::new(Occasions::new(OccasionParts {
+        register: parts.register.clone(),
+        store: occasion_store,
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&parts.clock),
+        worklist: Arc::new(HttpWorklist::new(&parts.worklist, near, http)),
+        finder: Arc::clone(&look_up) as _,
+        ids: parts.ids,
+        seal: parts.seal,
+        windows: Windows {
+            window: SignedDuration::from_mins(i64::from(parts.timing.occasion_minutes)),
+            ..Windows::default()
+        },
+        network: parts.allow.clone(),
+    }));
+    let fetcher = HttpKeyFetcher::new().map_err(|error| StartError::Fetcher(error.to_string()))?;
+    let authenticator = Arc::new(Authenticator::new(
+        &parts.issuer,
+        parts.register.clone(),
+        KeySource::new(Arc::new(fetcher)),
+        Arc::clone(&tokens),
+        Arc::clone(&parts.clock),
+        machine_clock,
+    ));
+    let settings = TokenSettings {
+        user_base: parts.user_base,
+        lifetime: SignedDuration::from_secs(300),
+        refusal_floor: Duration::from_millis(parts.timing.refusal_floor_millis),
+        requests_per_minute: parts.timing.token_requests_per_minute,
+    };
+    let token = Arc::new(TokenEndpoint::new(
+        settings,
+        Arc::clone(&authenticator),
+        Arc::clone(&occasions) as _,
+        Arc::clone(&tokens),
+        Arc::clone(&audit),
+        Arc::clone(&parts.clock),
+    ));
+    let smart = smart_routes(
+        &parts.issuer,
+        url.path(),
+        token,
+        authenticator,
+        &tokens,
+        &(Arc::clone(&parts.store) as _),
+        &audit,
+        &parts.clock,
+        parts.jwks,
+    );
+    let api = Arc::new(Api {
+        base: parts.issuer,
+        look_up: Arc::clone(&look_up),
+        occasions,
+        tokens,
+        audit,
+        trail,
+        register: parts.register,
+        exclusions: Arc::clone(&exclusions),
+        clock: parts.clock,
+    });
+    let network = NetworkRule {
+        allow: parts.allow,
+        proxies: parts.proxies,
+    };
+    let beside = beside
+        .merge(smart)
+        .merge(exclusions_page::routes(exclusions))
+        .merge(health::routes(Arc::clone(&api)));
+    Ok(Gateway {
+        router: router::router(api, url.path(), network, beside),
+        look_up,
+    })
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is an endpoint's own, and this is the one place that joins them"
+)]
+fn smart_routes(
+    issuer: &str,
+    path: &str,
+    token: Arc<TokenEndpoint>,
+    authenticator: Arc<Authenticator>,
+    tokens: &Arc<dyn TokenStore>,
+    revoker: &Arc<dyn TokenRevoker>,
+    audit: &Arc<dyn AuditLog>,
+    clock: &SharedClock,
+    jwks: serde_json::Value,
+) -> Router {
+    let discovery = Arc::new(Discovery::new(issuer));
+    let introspection = Arc::new(IntrospectionEndpoint::new(
+        issuer,
+        Arc::clone(&authenticator),
+        Arc::clone(tokens),
+        Arc::clone(clock),
+    ));
+    let revocation = Arc::new(RevocationEndpoint::new(
+        authenticator,
+        Arc::clone(tokens),
+        Arc::clone(revoker),
+        Arc::clone(audit),
+        Arc::clone(clock),
+    ));
+    let well_known = Router::new()
+        .route(
+            &format!("{path}/.well-known/smart-configuration"),
+            get(endpoints::smart_configuration),
+        )
+        .route(
+            &format!("{path}/.well-known/openid-configuration"),
+            get(endpoints::openid_configuration),
+        )
+        .route(
+            &format!("/.well-known/oauth-authorization-server{path}"),
+            get(endpoints::authorization_server),
+        )
+        .with_state(discovery);
+    Router::new()
+        .route(&format!("{path}/jwks"), get(endpoints::jwks))
+        .with_state(Arc::new(jwks))
+        .merge(well_known)
+        .layer(tower_http::cors::CorsLayer::new().allow_origin(tower_http::cors::Any))
+        .merge(
+            Router::new()
+                .route(&format!("{path}/token"), post(endpoints::token))
+                .with_state(token),
+        )
+        .merge(
+            Router::new()
+                .route(&format!("{path}/introspect"), post(endpoints::introspect))
+                .with_state(introspection),
+        )
+        .merge(
+            Router::new()
+                .route(&format!("{path}/revoke"), post(endpoints::revoke))
+                .with_state(revocation),
+        )
+}

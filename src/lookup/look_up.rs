@@ -1,0 +1,322 @@
+//! One look-up at a time for each record, held for a short while.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use moka::future::Cache;
+
+use super::{FindAsk, Finder, Found, SourceIdentity};
+use crate::audit::{AuditEntry, AuditLog, Origin, What};
+use crate::clock::{SharedClock, new_id};
+use crate::fhir::{IdKey, PatientId};
+use crate::labelling::{ExclusionList, PracticeRules, label};
+use crate::mapping::{MappingContext, Tables, map};
+use crate::record::date::london;
+use crate::record::{GpRecord, NhsNumber, OdsCode, Registration, Sharing, SourceFamily, Standing};
+use crate::register::{PracticeSource, RegisterHandle};
+use crate::release::{Held, HeldAsk, withhold};
+use crate::source::emis::EmisAdapter;
+use crate::source::http::SharedHttp;
+use crate::source::systmone::SystmOneAdapter;
+use crate::source::trace::{TraceAnswer, Tracer};
+use crate::source::{
+    BoxFuture, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceRefusal, SourceReply,
+};
+use crate::tabs::lists::TabWording;
+
+/// What the look-up stands on.
+pub struct LookUpParts {
+    /// The trace service.
+    pub tracer: Arc<dyn Tracer>,
+    /// Which practice has which source.
+    pub register: RegisterHandle,
+    /// The client towards sources.
+    pub http: SharedHttp,
+    /// Deadline and cap of a source.
+    pub limits: SourceLimits,
+    /// Key towards SystmOne units.
+    pub systmone_key: String,
+    /// Mapping tables.
+    pub tables: Arc<Tables>,
+    /// Titles and notices of the Lists.
+    pub wording: TabWording,
+    /// The exclusion list in force.
+    pub exclusions: Arc<ExclusionList>,
+    /// Where users read it.
+    pub exclusions_url: String,
+    /// Key of the ids.
+    pub ids: IdKey,
+    /// The trail.
+    pub audit: Arc<dyn AuditLog>,
+    /// Time.
+    pub clock: SharedClock,
+    /// How long a record is held; zero = not.
+    pub hold: Duration,
+}
+
+/// What one look-up brought.
+#[derive(Debug)]
+pub struct LookedUp {
+    /// What the source says of whether it may be shown; `None` where it refused.
+    pub standing: Option<Standing>,
+    /// The source's refusal.
+    pub refusal: Option<SourceRefusal>,
+    /// Who the source says it is, for the cross-check.
+    pub identity: SourceIdentity,
+    /// The record, where nothing that the source says speaks against holding it.
+    pub held: Option<Arc<Held>>,
+    /// When the source answered.
+    pub retrieved_at: Timestamp,
+}
+
+/// Why a look-up failed. Clonable, because all who waited for the same look-up get it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LookUpError {
+    /// The source did not give a usable answer.
+    #[error(transparent)]
+    Source(Arc<SourceError>),
+    /// The practice has no source in the register.
+    #[error("the practice has no source in the register")]
+    NoSource,
+    /// The intent could not be written, so the source was not asked.
+    #[error("the audit trail cannot be written")]
+    Audit,
+    /// The answer could not be made into FHIR.
+    #[error("the answer cannot be released: {0}")]
+    Release(String),
+}
+
+/// Trace, sources and the hold.
+pub struct LookUp {
+    parts: LookUpParts,
+    adapters: Mutex<HashMap<PracticeSource, Arc<dyn SourceAdapter>>>,
+    held: Cache<(PatientId, OdsCode), Arc<LookedUp>>,
+}
+
+impl LookUp {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(parts: LookUpParts) -> Self {
+        // With a hold of nothing, those who ask at the same moment still share one look-up.
+        let held = Cache::builder()
+            .max_capacity(2_000)
+            .time_to_live(parts.hold)
+            .build();
+        Self {
+            parts,
+            adapters: Mutex::new(HashMap::new()),
+            held,
+        }
+    }
+
+    /// The record at this practice: as held, or looked up now. Concurrent asks share one look-up.
+    ///
+    /// # Errors
+    /// See [`LookUpError`]; a failure is not held.
+    pub async fn record(&self, ask: &FindAsk) -> Result<Arc<LookedUp>, LookUpError> {
+        let key = (ask.patient.clone(), ask.practice.clone());
+        let result = self
+            .held
+            .try_get_with(key, async { self.look_up(ask).await.map(Arc::new) })
+            .await
+            .map_err(|shared| LookUpError::clone(&shared));
+        if let Err(error) = &result {
+            tracing::warn!(practice.ods = %ask.practice, error = %error, "a look-up failed");
+        }
+        result
+    }
+
+    /// Lets go of what is held of this patient at this practice: a decision went against showing it.
+    pub async fn forget(&self, patient: &PatientId, practice: &OdsCode) {
+        self.held
+            .invalidate(&(patient.clone(), practice.clone()))
+            .await;
+    }
+
+    async fn look_up(&self, ask: &FindAsk) -> Result<LookedUp, LookUpError> {
+        let register = self.parts.register.current();
+        let practice = register.organisations.get(&ask.practice);
+        let source = practice
+            .and_then(|practice| practice.source.as_ref())
+            .ok_or(LookUpError::NoSource)?;
+        let asked_at = self.parts.clock.now();
+        let message_id = new_id().to_string();
+        self.intend(ask, asked_at, &message_id, &register.hash)
+            .await?;
+        let record_ask = RecordAsk {
+            nhs_number: ask.nhs_number.clone(),
+            practice: ask.practice.clone(),
+            requester: ask.viewer.clone(),
+            clinician: ask.clinician.clone(),
+            message_id,
+            asked_at,
+        };
+        let adapter = self.adapter(source);
+        let reply = adapter
+            .fetch(&record_ask)
+            .await
+            .map_err(|error| LookUpError::Source(Arc::new(error)))?;
+        let retrieved_at = self.parts.clock.now();
+        let record = match reply {
+            SourceReply::Refused(refusal) => {
+                return Ok(LookedUp {
+                    standing: None,
+                    refusal: Some(refusal),
+                    identity: SourceIdentity::default(),
+                    held: None,
+                    retrieved_at,
+                });
+            }
+            SourceReply::Record(record) => *record,
+        };
+        let identity = identity(&record);
+        let standing = record.standing.clone();
+        let rules = PracticeRules {
+            apply_list: practice.is_some_and(|p| p.applies_exclusion_list),
+        };
+        let name = practice
+            .map(|practice| practice.name.clone())
+            .unwrap_or_default();
+        let held = if may_be_held(&standing) {
+            Some(Arc::new(self.make(
+                record,
+                ask,
+                &name,
+                rules,
+                retrieved_at,
+            )?))
+        } else {
+            None
+        };
+        if let Some(held) = &held {
+            self.parts
+                .audit
+                .register_version(held.version(), held.patient(), held.ids())
+                .await
+                .map_err(|_| LookUpError::Audit)?;
+        }
+        Ok(LookedUp {
+            standing: Some(standing),
+            refusal: None,
+            identity,
+            held,
+            retrieved_at,
+        })
+    }
+
+    /// Record to held: map, label, withhold, list. Pure but for the sizes it logs.
+    fn make(
+        &self,
+        record: GpRecord,
+        ask: &FindAsk,
+        practice_name: &str,
+        rules: PracticeRules,
+        retrieved_at: Timestamp,
+    ) -> Result<Held, LookUpError> {
+        let refused = |error: &dyn std::fmt::Display| LookUpError::Release(error.to_string());
+        let context = MappingContext {
+            tables: &self.parts.tables,
+            ids: &self.parts.ids,
+            patient: ask.patient.clone(),
+            nhs_number: &ask.nhs_number,
+            today: retrieved_at.to_zoned(london()).date(),
+            practice_name,
+        };
+        let labelled =
+            label(map(record, &context), &self.parts.exclusions, rules).map_err(|e| refused(&e))?;
+        let released = withhold(labelled).map_err(|e| refused(&e))?;
+        let held = HeldAsk {
+            retrieved_at,
+            wording: &self.parts.wording,
+            practice_name: Some(practice_name),
+            exclusions_url: &self.parts.exclusions_url,
+        };
+        Held::build(released, &held).map_err(|e| refused(&e))
+    }
+
+    async fn intend(
+        &self,
+        ask: &FindAsk,
+        at: Timestamp,
+        message_id: &str,
+        policy: &str,
+    ) -> Result<(), LookUpError> {
+        let origin = Origin {
+            request_id: message_id.to_owned(),
+            address: None,
+        };
+        let mut entry = AuditEntry::new(at, What::Intent, origin);
+        entry.clinician = Some(ask.clinician.clone());
+        entry.viewer = Some(ask.viewer.clone());
+        entry.practice = Some(ask.practice.clone());
+        entry.patient = Some(ask.patient.clone());
+        entry.policy = Some(policy.to_owned());
+        entry.exclusions = Some(self.parts.exclusions.version().to_owned());
+        self.parts.audit.write(entry).await.map_err(|error| {
+            tracing::error!(error = %error, "an intent could not be written, so the source was not asked");
+            LookUpError::Audit
+        })
+    }
+
+    fn adapter(&self, source: &PracticeSource) -> Arc<dyn SourceAdapter> {
+        let mut adapters = self.adapters.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || adapter(source, &self.parts);
+        Arc::clone(adapters.entry(source.clone()).or_insert_with(make))
+    }
+}
+
+impl Finder for LookUp {
+    fn trace<'a>(
+        &'a self,
+        nhs_number: &'a NhsNumber,
+    ) -> BoxFuture<'a, Result<TraceAnswer, SourceError>> {
+        self.parts.tracer.trace(nhs_number)
+    }
+
+    fn find<'a>(&'a self, ask: FindAsk) -> BoxFuture<'a, Result<Found, SourceError>> {
+        Box::pin(async move {
+            match self.record(&ask).await {
+                Ok(looked_up) => Ok(Found {
+                    standing: looked_up.standing.clone(),
+                    refusal: looked_up.refusal,
+                    identity: looked_up.identity.clone(),
+                }),
+                // The cause is logged where it happened; here only that there is no usable answer matters.
+                Err(error) => Err(SourceError::Unreachable(error.to_string())),
+            }
+        })
+    }
+}
+
+fn adapter(source: &PracticeSource, parts: &LookUpParts) -> Arc<dyn SourceAdapter> {
+    match source.family {
+        SourceFamily::Emis => Arc::new(EmisAdapter::new(
+            source.endpoint.clone(),
+            parts.limits,
+            Arc::clone(&parts.http),
+        )),
+        SourceFamily::SystmOne => Arc::new(SystmOneAdapter::new(
+            &source.endpoint,
+            parts.systmone_key.clone(),
+            parts.limits,
+            Arc::clone(&parts.http),
+        )),
+    }
+}
+
+/// Whatever the source's own words forbid to show is not even held; the decision is made elsewhere, on the standing.
+fn may_be_held(standing: &Standing) -> bool {
+    standing.registration == Registration::Full
+        && !standing.restricted
+        && matches!(standing.sharing, Sharing::Implied | Sharing::Express)
+}
+
+fn identity(record: &GpRecord) -> SourceIdentity {
+    SourceIdentity {
+        family: record.patient.surname.clone(),
+        given: record.patient.forenames.first().cloned(),
+        birth_date: record.patient.birth_date.to_fhir(),
+    }
+}

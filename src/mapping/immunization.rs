@@ -1,0 +1,108 @@
+//! Immunization, in tab Procedures (R027, design.md 4).
+
+use super::common;
+use super::loss::Losses;
+use super::work::{Made, Work};
+use crate::fhir::model::{resources, types};
+use crate::fhir::{Kind, Resource, build};
+use crate::record::{Body, Immunisation};
+use crate::tabs::catalogue::Section;
+
+/// One immunisation.
+pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
+    let Some(entry) = work.tree.get(at) else {
+        return;
+    };
+    let plain = Immunisation::default();
+    let body = match &entry.body {
+        Body::Immunisation(body) => body,
+        _ => &plain,
+    };
+    let sections = vec![Section::Immunisations];
+    let id = work.id(Kind::Immunization, &entry.id, "");
+    let statement = common::concept_of(&entry.code);
+    // What is coded is that it was given, seldom what: the product is then only a word (sources.md 3.9, 24).
+    let product = body.product.as_ref().and_then(common::concept_of);
+    let vaccine = product.unwrap_or_else(|| {
+        let word = statement.as_ref().and_then(|s| s.text.clone());
+        Box::new(types::CodeableConcept {
+            text: Some(word.unwrap_or_else(|| "Vaccine not named".into())),
+            ..Default::default()
+        })
+    });
+    let mut extension: Vec<types::Extension> = statement
+        .clone()
+        .map(|statement| {
+            build::extension(
+                &common::uk_extension("VaccinationProcedure"),
+                types::ExtensionValue::CodeableConcept(statement),
+            )
+        })
+        .into_iter()
+        .collect();
+    extension.extend(work.episodicity(losses, entry));
+    extension.extend(work.qualifiers(entry));
+    let occurrence = match common::date_time(&entry.date) {
+        Some(date) => resources::ImmunizationOccurrence::DateTime(date),
+        None => resources::ImmunizationOccurrence::String("unknown".into()),
+    };
+    let performer = work.practitioner(entry.clinician.as_deref());
+    let resource = resources::Immunization {
+        id: Some(id.as_str().into()),
+        meta: work.meta(&[common::uk_profile("Immunization")], &sections),
+        extension,
+        identifier: work.identifier(&entry.id, ""),
+        status: if body.not_given {
+            "not-done"
+        } else {
+            "completed"
+        }
+        .into(),
+        status_reason: statement.filter(|_| body.not_given).or_else(|| {
+            let reason = || Box::new(build::concept_text("Not given"));
+            body.not_given.then(reason)
+        }),
+        vaccine_code: vaccine,
+        patient: work.subject(),
+        encounter: work.encounter_of(at),
+        occurrence,
+        recorded: entry.recorded.map(|at| common::moment(at).into()),
+        manufacturer: body.manufacturer.as_deref().map(|name| {
+            Box::new(types::Reference {
+                display: Some(name.into()),
+                ..Default::default()
+            })
+        }),
+        lot_number: body.batch.as_deref().map(Into::into),
+        expiration_date: body.expiry.as_ref().and_then(common::day),
+        site: body.site.as_ref().and_then(common::concept_of),
+        performer: performer
+            .into_iter()
+            .map(|actor| resources::ImmunizationPerformer {
+                actor,
+                ..Default::default()
+            })
+            .collect(),
+        reason_reference: work.problems_of(at, losses),
+        protocol_applied: body
+            .part
+            .iter()
+            .map(|part| resources::ImmunizationProtocolApplied {
+                dose_number: resources::ImmunizationProtocolAppliedDoseNumber::String(
+                    part.as_str().into(),
+                ),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    };
+    work.push(
+        at,
+        Made {
+            kind: Kind::Immunization,
+            id,
+            resource: Resource::Immunization(Box::new(resource)),
+            sections,
+        },
+    );
+}

@@ -1,0 +1,70 @@
+//! What was dropped or degraded, counted, never silently (design.md 3). Holds no clinical text.
+
+use crate::record::{Entry, Loss};
+
+/// Why something of an entry did not get through, as stable words.
+pub mod reason {
+    /// The agreement has no tab for it (R031).
+    pub const NO_TAB: &str = "no-tab";
+    /// Only free text, which never leaves (R032).
+    pub const FREE_TEXT: &str = "free-text";
+    /// A word of the source that no table knows.
+    pub const UNKNOWN_WORD: &str = "unknown-word";
+    /// Two entries with the same code in one event were one statement (sources.md 4.8, 1).
+    pub const MERGED: &str = "merged-duplicate";
+    /// An end before its start (sources.md 4.8, 6).
+    pub const END_BEFORE_START: &str = "end-before-start";
+    /// An end of something that the source calls active.
+    pub const END_OF_ACTIVE: &str = "end-of-active";
+    /// A reference range on a header (sources.md 3.9, 11).
+    pub const RANGE_ON_HEADER: &str = "range-on-header";
+    /// A person, problem or course that the record names but does not hold.
+    pub const DANGLING: &str = "link-to-nothing";
+    /// A detail that the tabs do not show.
+    pub const NOT_IN_DATA_SET: &str = "not-in-data-set";
+    /// How two problems are related; that they are is kept.
+    pub const RELATION: &str = "relation-kind";
+    /// A day where FHIR wants a moment.
+    pub const DAY_ONLY: &str = "day-only";
+}
+
+/// The losses of one record so far.
+#[derive(Debug)]
+pub struct Losses(Vec<Loss>);
+
+impl Losses {
+    /// Begins with those of the adapter.
+    pub fn new(adapter: Vec<Loss>) -> Self {
+        Self(adapter)
+    }
+
+    /// Counts one of an entry; `part` is the field, empty for the whole entry.
+    pub fn entry(&mut self, entry: &Entry, part: &str, reason: &str) {
+        let path = if part.is_empty() {
+            entry.path.clone()
+        } else {
+            format!("{}/{part}", entry.path)
+        };
+        self.0.push(Loss {
+            path,
+            native_id: Some(entry.id.clone()),
+            code: entry.code.codings.first().map(|c| c.code.clone()),
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// Counts one that belongs to no entry.
+    pub fn other(&mut self, path: &str, native_id: Option<&str>, reason: &str) {
+        self.0.push(Loss {
+            path: path.to_owned(),
+            native_id: native_id.map(ToOwned::to_owned),
+            code: None,
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// All of them.
+    pub fn into_all(self) -> Vec<Loss> {
+        self.0
+    }
+}

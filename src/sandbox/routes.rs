@@ -1,0 +1,134 @@
+//! What is served under `/sandbox`, and only by `openmig sandbox`: the contract, keys, assertions, clock and faults.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::contract::Contract;
+use super::keys::SandboxKeys;
+use super::mock::MockState;
+use crate::clock::{Clock, ShiftedClock, SystemClock};
+use crate::record::OdsCode;
+use crate::register::RegisterHandle;
+
+/// What the routes stand on.
+pub struct SandboxState {
+    /// The contract.
+    pub contract: Contract,
+    /// Keys of the clients.
+    pub keys: SandboxKeys,
+    /// The clock that moves.
+    pub clock: Arc<ShiftedClock>,
+    /// The mock services.
+    pub mocks: Arc<MockState>,
+    /// The register, for a client's organisation.
+    pub register: RegisterHandle,
+    /// Token endpoint: audience of assertions.
+    pub token_url: String,
+}
+
+/// The routes.
+pub fn routes(state: Arc<SandboxState>) -> Router {
+    Router::new()
+        .route("/sandbox/contract.json", get(contract))
+        .route("/sandbox/keys/{file}", get(key))
+        .route("/sandbox/assertion", get(assertion))
+        .route("/sandbox/clock", post(clock))
+        .route("/sandbox/faults", post(faults))
+        .with_state(state)
+}
+
+async fn contract(State(state): State<Arc<SandboxState>>) -> Response {
+    Json(&state.contract).into_response()
+}
+
+/// `<client_id>.jwk.json` is the private key, `<client_id>.jwks.json` the public set. Sandbox keys protect nothing.
+async fn key(State(state): State<Arc<SandboxState>>, Path(file): Path<String>) -> Response {
+    let found = match (
+        file.strip_suffix(".jwk.json"),
+        file.strip_suffix(".jwks.json"),
+    ) {
+        (Some(client), _) => state.keys.private_jwk(client).cloned(),
+        (_, Some(client)) => state.keys.public_jwks(client),
+        _ => None,
+    };
+    found.map_or_else(
+        || problem(StatusCode::NOT_FOUND, "no such key"),
+        |key| Json(key).into_response(),
+    )
+}
+
+#[derive(Deserialize)]
+struct AssertionAsk {
+    client_id: String,
+    user: Option<String>,
+}
+
+/// A signed assertion, so that the README's commands need nothing but curl. A real client signs its own.
+async fn assertion(
+    State(state): State<Arc<SandboxState>>,
+    Query(ask): Query<AssertionAsk>,
+) -> Response {
+    let register = state.register.current();
+    let Some(client) = register.clients.get(&ask.client_id) else {
+        return problem(StatusCode::NOT_FOUND, "no such client");
+    };
+    let organisation = client
+        .organisation
+        .clone()
+        .or_else(|| client.audit_of.clone())
+        .unwrap_or_else(|| OdsCode("Z9H01".to_owned()));
+    // Assertions stay on the machine's clock (sandbox.md).
+    let now = SystemClock.now();
+    match state.keys.assertion(
+        &ask.client_id,
+        ask.user.as_deref(),
+        &organisation,
+        &state.token_url,
+        now,
+    ) {
+        Ok(assertion) => assertion.into_response(),
+        Err(_) => problem(StatusCode::NOT_FOUND, "the client has no key"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockAsk {
+    advance_seconds: i64,
+}
+
+async fn clock(State(state): State<Arc<SandboxState>>, Json(ask): Json<ClockAsk>) -> Response {
+    state.clock.advance(ask.advance_seconds);
+    Json(json!({"now": state.clock.now().to_string()})).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultAsk {
+    source: String,
+    kind: String,
+    count: u32,
+}
+
+async fn faults(State(state): State<Arc<SandboxState>>, Json(ask): Json<FaultAsk>) -> Response {
+    match state
+        .mocks
+        .faults()
+        .set_named(&ask.source, &ask.kind, ask.count)
+    {
+        Ok(()) => Json(json!({"source": ask.source, "kind": ask.kind, "count": ask.count}))
+            .into_response(),
+        Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+fn problem(status: StatusCode, text: &str) -> Response {
+    (status, Json(json!({"error": text}))).into_response()
+}
