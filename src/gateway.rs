@@ -75,6 +75,9 @@ pub enum StartError {
     /// The exclusion list is missing, empty or damaged.
     #[error(transparent)]
     Exclusions(#[from] ListError),
+    /// The error catalogue is wrong.
+    #[error(transparent)]
+    Catalogue(#[from] crate::access::catalogue::CatalogueError),
     /// A mapping table is wrong.
     #[error(transparent)]
     Tables(#[from] TableError),
@@ -105,6 +108,7 @@ pub struct Gateway {
 /// # Errors
 /// See [`StartError`].
 pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartError> {
+    crate::access::catalogue::check()?;
     let exclusions = Arc::new(ExclusionList::load_embedded()?);
     let tables = Arc::new(Tables::load()?);
     let wording = TabWording::from_tables(&tables);
