@@ -1,6 +1,5 @@
 //! Puts the stages together: the same gateway for `serve`, the sandbox and the tests.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +35,7 @@ use crate::source::worklist::HttpWorklist;
 use crate::source::{SourceError, SourceLimits};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, TokenRevoker, TokenStore};
-use crate::tabs::catalogue::TABS;
-use crate::tabs::lists::{ListWording, TabWording};
+use crate::tabs::lists::TabWording;
 
 /// What differs between installations.
 pub struct GatewayParts {
@@ -77,6 +75,9 @@ pub enum StartError {
     /// The exclusion list is missing, empty or damaged.
     #[error(transparent)]
     Exclusions(#[from] ListError),
+    /// The error catalogue is wrong.
+    #[error(transparent)]
+    Catalogue(#[from] crate::access::catalogue::CatalogueError),
     /// A mapping table is wrong.
     #[error(transparent)]
     Tables(#[from] TableError),
@@ -107,9 +108,10 @@ pub struct Gateway {
 /// # Errors
 /// See [`StartError`].
 pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartError> {
+    crate::access::catalogue::check()?;
     let exclusions = Arc::new(ExclusionList::load_embedded()?);
     let tables = Arc::new(Tables::load()?);
-    let wording = wording(&tables);
+    let wording = TabWording::from_tables(&tables);
     if let missing @ [_, ..] = wording.missing().as_slice() {
         return Err(StartError::Wording(missing.join(", ")));
     }
@@ -161,11 +163,10 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         },
         network: parts.allow.clone(),
     }));
-    let register = parts.register.clone();
     let fetcher = HttpKeyFetcher::new().map_err(|error| StartError::Fetcher(error.to_string()))?;
     let authenticator = Arc::new(Authenticator::new(
         &parts.issuer,
-        Arc::new(move || register.current()),
+        parts.register.clone(),
         KeySource::new(Arc::new(fetcher)),
         Arc::clone(&tokens),
         Arc::clone(&parts.clock),
@@ -265,10 +266,8 @@ fn smart_routes(
         )
         .with_state(discovery);
     Router::new()
-        .route(
-            &format!("{path}/jwks"),
-            get(move || async move { axum::Json(jwks) }),
-        )
+        .route(&format!("{path}/jwks"), get(endpoints::jwks))
+        .with_state(Arc::new(jwks))
         .merge(well_known)
         .layer(tower_http::cors::CorsLayer::new().allow_origin(tower_http::cors::Any))
         .merge(
@@ -286,42 +285,4 @@ fn smart_routes(
                 .route(&format!("{path}/revoke"), post(endpoints::revoke))
                 .with_state(revocation),
         )
-}
-
-/// Titles and codes of the Lists from the mapping tables.
-fn wording(tables: &Tables) -> TabWording {
-    let mut lists = BTreeMap::new();
-    let codings = |term: Option<&crate::mapping::Term>| {
-        term.map(|term| {
-            (
-                crate::record::system::SNOMED.to_owned(),
-                term.0.clone(),
-                term.1.clone(),
-            )
-        })
-        .into_iter()
-        .collect()
-    };
-    for tab in TABS {
-        if let Some(text) = tables.tab(tab) {
-            let wording = ListWording {
-                title: text.title.clone(),
-                codings: codings(text.list_code.as_ref()),
-            };
-            lists.insert(tab.code().to_owned(), wording);
-        }
-        for section in tab.sections() {
-            if let Some(text) = tables.section(*section) {
-                let wording = ListWording {
-                    title: text.title.clone(),
-                    codings: codings(text.list_code.as_ref()),
-                };
-                lists.insert(section.code().to_owned(), wording);
-            }
-        }
-    }
-    TabWording {
-        lists,
-        ..TabWording::default()
-    }
 }

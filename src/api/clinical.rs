@@ -14,7 +14,8 @@ use crate::audit::{Disclosure, Interaction};
 use crate::fhir::{Kind, PatientId, uri};
 use crate::release::{Clinical, Param, Released, ReleasedEntry, for_caller};
 use crate::smart::scope::{self, Reach};
-use crate::tabs::catalogue::{Tab, TabSet};
+use crate::tabs::catalogue::{Section, Tab, TabSet};
+use crate::tabs::params::params;
 use crate::tabs::{SearchAsk, SearchError, bundle, incomplete, search};
 
 /// A search as it came in.
@@ -165,8 +166,12 @@ impl Api {
         check_tabs(visit.occasion.tabs, ask)?;
         let released = self.view(visit, scope::Interaction::Search).await?;
         let selection = search(&released, ask).map_err(|error| told(&error))?;
+        // Types that are there for others' sake have no `patient`; the token's one patient bounds them all the same.
+        let by_patient = params(ask.kind)
+            .iter()
+            .any(|(param, _)| *param == Param::Patient);
         let by_id = ask.params.iter().any(|(name, _)| name == "_id");
-        if !selection.names_patient && !by_id {
+        if by_patient && !selection.names_patient && !by_id {
             return Err(ApiError::bad_request(
                 "patient-required",
                 "Name the patient: `patient=<id>` (or `_id`).",
@@ -220,9 +225,7 @@ fn is_list_of_other_tab(visit: &Visit, id: &str) -> bool {
     let code = id
         .get(visit.patient.as_str().len() + 1..)
         .unwrap_or_default();
-    let tab = Tab::from_code(code).or_else(|| {
-        crate::tabs::catalogue::Section::from_code(code).map(crate::tabs::catalogue::Section::tab)
-    });
+    let tab = Tab::from_code(code).or_else(|| Section::from_code(code).map(Section::tab));
     tab.is_some_and(|tab| !visit.occasion.tabs.contains(tab))
 }
 

@@ -121,7 +121,13 @@ pub fn run() -> ExitCode {
             what: Audit::Verify { file },
         } => match crate::audit::verify::verify(&file) {
             Ok(verified) => {
-                println!("{verified}");
+                println!(
+                    "the trail is whole: {} rows, {} tree heads; head {}:{}",
+                    verified.size,
+                    verified.heads,
+                    verified.size,
+                    hex(&verified.root)
+                );
                 ExitCode::SUCCESS
             }
             Err(bad) => fail(&bad, 1),
@@ -205,6 +211,10 @@ fn check(what: &Check) -> ExitCode {
             Err(error) => fail(&error, 2),
         },
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {

@@ -8,7 +8,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::access::AddressRanges;
-use crate::clock::{Clock, SharedClock, SystemClock};
+use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, ConfigError, secret_32};
 use crate::fhir::IdKey;
 use crate::gateway::{GatewayParts, StartError, assemble};

@@ -14,9 +14,9 @@ use super::answer::OAuthError;
 use super::assertion::{AssertionError, Unverified};
 use super::form::{Form, FormRequest};
 use super::jwks::KeySource;
-use super::opener::CurrentRegister;
 use crate::clock::SharedClock;
-use crate::register::{Client, ClientAuthentication, Register};
+use crate::record::OdsCode;
+use crate::register::{Client, ClientAuthentication, Register, RegisterHandle};
 use crate::store::TokenStore;
 
 /// The one assertion type (RFC 7523).
@@ -39,7 +39,7 @@ pub struct Authenticated {
 pub struct Authenticator {
     issuer: String,
     token_url: String,
-    register: CurrentRegister,
+    register: RegisterHandle,
     keys: KeySource,
     tokens: Arc<dyn TokenStore>,
     clock: SharedClock,
@@ -51,7 +51,7 @@ impl Authenticator {
     #[must_use]
     pub fn new(
         issuer: &str,
-        register: CurrentRegister,
+        register: RegisterHandle,
         keys: KeySource,
         tokens: Arc<dyn TokenStore>,
         clock: SharedClock,
@@ -71,7 +71,13 @@ impl Authenticator {
     /// The register in force.
     #[must_use]
     pub fn register(&self) -> Arc<Register> {
-        (self.register)()
+        self.register.current()
+    }
+
+    /// Does a hold lie on this organisation (R155, R156)?
+    #[must_use]
+    pub fn is_held(&self, organisation: &OdsCode) -> bool {
+        self.register.holds().organisations.contains(organisation)
     }
 
     /// Who asks?

@@ -1,6 +1,6 @@
 //! Stand-ins for store, trail and register in the tests of this module.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -24,7 +24,8 @@ use crate::fhir::{IdKey, PatientId};
 use crate::occasion::{OccasionAsk, OccasionRefusal, OpenOccasion};
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::{
-    Client, ClientAuthentication, Organisation, OrganisationKind, Register, User,
+    Agreement, Client, ClientAuthentication, Organisation, OrganisationKind, Register,
+    RegisterHandle, User,
 };
 use crate::sandbox::keys::{self, USER_BASE};
 use crate::source::BoxFuture;
@@ -140,6 +141,7 @@ pub(crate) fn register() -> Register {
         source: None,
         enabled: true,
         applies_exclusion_list: false,
+        qualified_roles: BTreeSet::new(),
     };
     let user = |name: &str, ods: &str| User {
         username: name.to_owned(),
@@ -194,15 +196,15 @@ pub(crate) fn register() -> Register {
             .collect(),
         clients: clients.into_iter().map(|c| (c.id.clone(), c)).collect(),
         protocols: BTreeMap::new(),
+        agreement: Agreement::default(),
         hash: "register-hash".to_owned(),
     }
 }
 
 pub(crate) fn authenticator(store: &Arc<FakeStore>, clock: SharedClock) -> Arc<Authenticator> {
-    let register = Arc::new(register());
     Arc::new(Authenticator::new(
         ISSUER,
-        Arc::new(move || Arc::clone(&register)),
+        RegisterHandle::new(register()),
         KeySource::new(Arc::new(NoFetch)),
         Arc::clone(store) as Arc<dyn TokenStore>,
         clock,

@@ -1,11 +1,7 @@
-//! What the token endpoint needs of the rest: somebody who opens occasions, and the register in force.
-
-use std::sync::Arc;
+//! What the token endpoint needs of the rest: somebody who opens occasions.
 
 use crate::audit::Origin;
 use crate::occasion::{ClinicianClaim, OccasionAsk, OccasionRefusal, OpenOccasion};
-use crate::record::OdsCode;
-use crate::register::Register;
 use crate::source::BoxFuture;
 
 /// A wish to have another token inside the window of an occasion that is open (design.md 7).
@@ -15,9 +11,7 @@ pub struct ResumeAsk {
     pub occasion: String,
     /// The client; must be the one that opened it.
     pub client_id: String,
-    /// The viewer; must be the occasion's.
-    pub viewer: OdsCode,
-    /// Who looks; must be the clinician who opened it.
+    /// Who looks, for which viewer; must be the clinician who opened it.
     pub clinician: ClinicianClaim,
     /// Request id and address, for the audit.
     pub origin: Origin,
@@ -38,6 +32,3 @@ pub trait OccasionOpener: Send + Sync {
     /// Why not.
     fn resume(&self, ask: ResumeAsk) -> BoxFuture<'_, Result<OpenOccasion, OccasionRefusal>>;
 }
-
-/// Gives the register in force at this moment (it is reloaded while running).
-pub type CurrentRegister = Arc<dyn Fn() -> Arc<Register> + Send + Sync>;

@@ -21,6 +21,7 @@ use super::form::{Form, FormRequest};
 use super::limit::AddressLimit;
 use super::opener::{OccasionOpener, ResumeAsk};
 use super::scope::{Allowance, ScopeRequest, ScopeSet};
+use crate::access::catalogue;
 use crate::audit::{AccessStep, AuditEntry, AuditLog, Origin, What};
 use crate::clock::{SharedClock, random_bytes};
 use crate::occasion::{AskedBasis, ClinicianClaim, OccasionAsk, OpenOccasion};
@@ -157,10 +158,9 @@ impl TokenEndpoint {
             None => Err(OAuthError::invalid_client(
                 "The client's practice is not registered.",
             )),
-            Some(practice) if practice.suspended => Err(OAuthError::mendable(
-                "organisation-suspended",
-                "The organisation is suspended.",
-            )),
+            Some(found) if found.suspended || self.authenticator.is_held(practice) => {
+                Err(in_words("organisation-suspended"))
+            }
             Some(_) => Ok(Granted {
                 client: who.client.id.clone(),
                 organisation: who
@@ -210,7 +210,6 @@ impl TokenEndpoint {
                     .resume(ResumeAsk {
                         occasion,
                         client_id,
-                        viewer,
                         clinician: claim.clone(),
                         origin,
                     })
@@ -282,10 +281,7 @@ impl TokenEndpoint {
             .checked_add(SignedDuration::from_secs(seconds))
             .map_err(|_| OAuthError::unavailable())?;
         if seconds <= 0 {
-            return Err(OAuthError::mendable(
-                "occasion-closed",
-                "The occasion is not open.",
-            ));
+            return Err(in_words("occasion-not-open"));
         }
         let secret = random_bytes::<32>().map_err(|_| OAuthError::unavailable())?;
         let token = URL_SAFE_NO_PAD.encode(secret);
@@ -345,6 +341,11 @@ fn grant(requested: &ScopeRequest, allowance: &Allowance) -> Result<ScopeSet, OA
     } else {
         Ok(granted)
     }
+}
+
+/// A refusal in the catalogue's words.
+fn in_words(code: &'static str) -> OAuthError {
+    OAuthError::mendable(code, catalogue::description(code))
 }
 
 fn override_purpose() -> Vec<String> {

@@ -69,7 +69,7 @@ async fn a_token_never_outlives_its_occasion() {
     assert!((95..=100).contains(&expires), "{expires}");
     let response = world(Ok(open_until(0))).post(&backend()).await;
     assert_eq!(error(&response), (400, "access_denied"));
-    assert_eq!(response.body.unwrap()["reason"], "occasion-closed");
+    assert_eq!(response.body.unwrap()["reason"], "occasion-not-open");
 }
 
 #[tokio::test]

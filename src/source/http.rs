@@ -409,6 +409,10 @@ mod tests {
     async fn rests_after_five_failures_and_tries_again_after_the_rest() {
         let clock = Arc::new(ShiftedClock::default());
         let http = SourceHttp::new(clock.clone()).unwrap();
+        let limits = SourceLimits {
+            deadline: Duration::from_secs(20),
+            ..limits()
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!(
             "http://{}/Patient/9990000018",
@@ -416,7 +420,7 @@ mod tests {
         );
         drop(listener);
         for _ in 0..5 {
-            match http.get(&url, &[], &limits()).await {
+            match http.get(&url, &[], &limits).await {
                 Err(e @ SourceError::Unreachable(_)) => {
                     assert!(!e.to_string().contains("999"), "{e}");
                 }
@@ -424,16 +428,16 @@ mod tests {
             }
         }
         assert!(matches!(
-            http.get(&url, &[], &limits()).await,
+            http.get(&url, &[], &limits).await,
             Err(SourceError::Resting)
         ));
         clock.advance(6);
         assert!(matches!(
-            http.get(&url, &[], &limits()).await,
+            http.get(&url, &[], &limits).await,
             Err(SourceError::Unreachable(_))
         ));
         assert!(matches!(
-            http.get(&url, &[], &limits()).await,
+            http.get(&url, &[], &limits).await,
             Err(SourceError::Resting)
         ));
     }

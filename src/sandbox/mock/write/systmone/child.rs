@@ -210,8 +210,8 @@ fn later(day: Date, days: u32) -> Date {
 
 fn drug(xml: &mut Xml, writer: &Writer<'_>, concept: &Concept) {
     let (scheme, id) = match writer.scheme.drugs {
-        Drugs::Dmd => ("Dmd", concept.snomed.as_deref().unwrap_or("-1")),
-        Drugs::Multilex => ("Multilex", "-1"),
+        Drugs::Dmd => ("Dmd", concept.snomed.as_deref().unwrap_or_default()),
+        Drugs::Multilex => ("Multilex", ""),
     };
     xml.empty(
         "Drug",
@@ -295,14 +295,8 @@ fn repeat_template(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact) {
     let ended = end.or((!current).then(|| later(last, *days)));
     if let Some(ended) = ended {
         xml.leaf("EndDate", &ended.to_string());
-        xml.leaf(
-            "EndReason",
-            if *stopped {
-                "Side Effect"
-            } else {
-                "End of Course"
-            },
-        );
+        // With a reason it was stopped, without one it ran its course (sources.md 4.8, 6).
+        xml.leaf("EndReason", if *stopped { "Side Effect" } else { "" });
     }
     if let Some(most) = max_issues {
         xml.leaf("MaxIssues", &most.to_string());

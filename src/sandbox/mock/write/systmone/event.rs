@@ -157,6 +157,14 @@ fn loose_event(
         &[
             ("DoneAt", "Surgery"),
             ("LinkedReferralUID", &referral),
+            (
+                "Method",
+                if matches!(first.kind, Kind::Letter { .. }) {
+                    "Letter"
+                } else {
+                    ""
+                },
+            ),
             ("Private", if private { "true" } else { "" }),
         ],
     );

@@ -27,7 +27,7 @@ pub enum Drugs {
     /// dm+d.
     #[default]
     Dmd,
-    /// Multilex; product ids are not public, so every drug has its name only and the id `-1`.
+    /// Multilex; product ids are not public, so every drug has its name only and no id.
     Multilex,
 }
 
@@ -290,7 +290,7 @@ mod tests {
         let snomed = written(&person, other);
         assert!(snomed.contains("<Code Code=\"195967001\" Scheme=\"Snomed\" Term=\"Asthma\"/>"));
         assert!(!snomed.contains("Code=\"H33..\""));
-        assert!(snomed.contains("ProductID=\"-1\" Scheme=\"Multilex\""));
+        assert!(snomed.contains("ProductID=\"\" Scheme=\"Multilex\""));
         assert!(!snomed.contains("Scheme=\"Dmd\""));
     }
 
