@@ -265,7 +265,7 @@ impl ReleasedEntry {
         &self.json
     }
 
-    /// The tabs it stands in; none for supporting kinds, all ten for the Patient's sake only where mapping said so.
+    /// The tabs it stands in; none for supporting kinds.
     #[must_use]
     pub fn tabs(&self) -> TabSet {
         self.tabs
