@@ -75,6 +75,9 @@ pub enum StartError {
     /// The exclusion list is missing, empty or damaged.
     #[error(transparent)]
     Exclusions(#[from] ListError),
+    /// The error catalogue is wrong.
+    #[error(transparent)]
+    Catalogue(#[from] crate::access::catalogue::CatalogueError),
     /// A mapping table is wrong.
     #[error(transparent)]
     Tables(#[from] TableError),
@@ -105,6 +108,7 @@ pub struct Gateway {
 /// # Errors
 /// See [`StartError`].
 pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartError> {
+    crate::access::catalogue::check()?;
     let exclusions = Arc::new(ExclusionList::load_embedded()?);
     let tables = Arc::new(Tables::load()?);
     let wording = TabWording::from_tables(&tables);
@@ -159,11 +163,10 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         },
         network: parts.allow.clone(),
     }));
-    let register = parts.register.clone();
     let fetcher = HttpKeyFetcher::new().map_err(|error| StartError::Fetcher(error.to_string()))?;
     let authenticator = Arc::new(Authenticator::new(
         &parts.issuer,
-        Arc::new(move || register.current()),
+        parts.register.clone(),
         KeySource::new(Arc::new(fetcher)),
         Arc::clone(&tokens),
         Arc::clone(&parts.clock),
@@ -263,10 +266,8 @@ fn smart_routes(
         )
         .with_state(discovery);
     Router::new()
-        .route(
-            &format!("{path}/jwks"),
-            get(move || async move { axum::Json(jwks) }),
-        )
+        .route(&format!("{path}/jwks"), get(endpoints::jwks))
+        .with_state(Arc::new(jwks))
         .merge(well_known)
         .layer(tower_http::cors::CorsLayer::new().allow_origin(tower_http::cors::Any))
         .merge(

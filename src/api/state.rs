@@ -73,11 +73,7 @@ impl Api {
                 now,
                 origin,
             }),
-            Err(ReadRefusal::Unavailable) => Err(ApiError::unavailable(
-                "store-unavailable",
-                "The gateway's store does not answer.",
-            )),
-            Err(ReadRefusal::Rule(rule)) => Err(refused(rule)),
+            Err(refusal) => Err(told(refusal)),
         }
     }
 
@@ -105,10 +101,22 @@ impl Api {
                 "The practice's system does not answer. Nothing is known about the record just now.",
             ),
         })?;
-        // The practice's system may have changed its mind since the occasion was opened (R006, R062).
-        match &looked_up.held {
-            Some(held) => Ok(Arc::clone(held)),
-            None => Err(no_record()),
+        // The practice's system may have changed its mind since the occasion was opened (R006, R008, R012, R062).
+        let found = looked_up.found();
+        match self
+            .occasions
+            .recheck(row, looked_up.retrieved_at, &found)
+            .await
+        {
+            Ok(()) => looked_up
+                .held
+                .as_ref()
+                .map(Arc::clone)
+                .ok_or_else(no_record),
+            Err(refusal) => {
+                self.look_up.forget(&visit.patient, &row.practice).await;
+                Err(told(refusal))
+            }
         }
     }
 
@@ -203,6 +211,15 @@ fn no_record() -> ApiError {
         "no-record-available",
         "No record is available through this service.",
     )
+}
+
+fn told(refusal: ReadRefusal) -> ApiError {
+    match refusal {
+        ReadRefusal::Rule(rule) => refused(rule),
+        ReadRefusal::Unavailable => {
+            ApiError::unavailable("store-unavailable", "The gateway's store does not answer.")
+        }
+    }
 }
 
 fn refused(rule: Rule) -> ApiError {

@@ -39,7 +39,7 @@ enum Command {
         fresh: bool,
         /// Ordinary synthetic patients beside those of the contract
         #[arg(long, default_value_t = 0)]
-        patients: u64,
+        patients: usize,
         /// Seed of the ordinary patients: the same seed gives the same people
         #[arg(long, default_value_t = 1)]
         seed: u64,

@@ -71,6 +71,18 @@ pub struct LookedUp {
     pub retrieved_at: Timestamp,
 }
 
+impl LookedUp {
+    /// What the source says about whether the record may be shown.
+    #[must_use]
+    pub fn found(&self) -> Found {
+        Found {
+            standing: self.standing.clone(),
+            refusal: self.refusal,
+            identity: self.identity.clone(),
+        }
+    }
+}
+
 /// Why a look-up failed. Clonable, because all who waited for the same look-up get it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LookUpError {
@@ -278,11 +290,7 @@ impl Finder for LookUp {
     fn find<'a>(&'a self, ask: FindAsk) -> BoxFuture<'a, Result<Found, SourceError>> {
         Box::pin(async move {
             match self.record(&ask).await {
-                Ok(looked_up) => Ok(Found {
-                    standing: looked_up.standing.clone(),
-                    refusal: looked_up.refusal,
-                    identity: looked_up.identity.clone(),
-                }),
+                Ok(looked_up) => Ok(looked_up.found()),
                 // The cause is logged where it happened; here only that there is no usable answer matters.
                 Err(error) => Err(SourceError::Unreachable(error.to_string())),
             }

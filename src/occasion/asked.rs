@@ -28,7 +28,7 @@ impl AskedBasis {
 }
 
 impl ConsentTalk {
-    fn facts(&self) -> Talk {
+    pub(super) fn facts(&self) -> Talk {
         Talk {
             asked: self.asked,
             answer: match self.answer.as_deref() {

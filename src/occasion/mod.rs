@@ -7,6 +7,7 @@ mod facts;
 mod open;
 mod opener;
 mod read;
+mod recheck;
 mod seal;
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use moka::future::Cache;
 
 use super::facts::{RegisterView, day_of};
 use super::trail::Trail;
 use super::{AskedBasis, OccasionAsk, OccasionRefusal, OpenOccasion, SealKey, WORKLIST};
+use crate::access::basis::Basis;
 use crate::access::identity::{IdentityFindings, Person, age_band};
 use crate::access::{
     AddressRanges, AfterSourceInputs, AfterTraceInputs, BeforeInputs, Decision, Fact, Inputs, Rule,
@@ -77,13 +79,19 @@ pub struct OccasionParts {
 /// Opens, resumes, withdraws and checks occasions.
 pub struct Occasions {
     pub(super) parts: OccasionParts,
+    /// Which answer of a source each occasion was last decided on again: id → when the source gave it.
+    pub(super) rechecked: Cache<String, Timestamp>,
 }
 
 impl Occasions {
     /// The service.
     #[must_use]
     pub fn new(parts: OccasionParts) -> Self {
-        Self { parts }
+        let rechecked = Cache::builder()
+            .max_capacity(10_000)
+            .time_to_live(parts.windows.hard_limit.unsigned_abs())
+            .build();
+        Self { parts, rechecked }
     }
 
     /// Opens an occasion, or refuses; either way it is in the audit trail before this returns.
@@ -145,14 +153,7 @@ impl Occasions {
         };
         let decision = trail.decide(Inputs::AfterSource(inputs));
         if let Err(rule) = verdict(&decision) {
-            if rule == Rule::IdentityMatches {
-                tracing::error!(
-                    event = "identity-mismatch",
-                    request = %ask.origin.request_id,
-                    practice = %practice,
-                    "trace service and source do not agree on who a patient is"
-                );
-            }
+            warn_operator(rule, &practice, &ask.origin.request_id);
             return Err(trail.refuse(self.now(), step, rule).await);
         }
 
@@ -272,7 +273,7 @@ impl Occasions {
                     .await);
             }
         };
-        let (inputs, traced) = trace_inputs(answer, ask, view);
+        let (inputs, traced) = trace_inputs(answer, &ask.viewer, ask.basis.facts(), view);
         trail.practice = traced.as_ref().and_then(|traced| traced.practice.clone());
         let decision = trail.decide(Inputs::AfterTrace(inputs));
         match (verdict(&decision), traced) {
@@ -512,9 +513,10 @@ impl Occasions {
     }
 }
 
-fn trace_inputs(
+pub(super) fn trace_inputs(
     answer: TraceAnswer,
-    ask: &OccasionAsk,
+    viewer: &OdsCode,
+    basis: Basis,
     view: &RegisterView<'_>,
 ) -> (AfterTraceInputs, Option<Traced>) {
     let mut inputs = AfterTraceInputs {
@@ -523,7 +525,7 @@ fn trace_inputs(
         deceased: Fact::NotAsked,
         practice: Fact::NotAsked,
         age: Fact::NotAsked,
-        basis: ask.basis.facts(),
+        basis,
     };
     let TraceAnswer::Found(traced) = answer else {
         return (inputs, None);
@@ -531,7 +533,7 @@ fn trace_inputs(
     inputs.traced = Fact::Known(traced.verification == "01");
     inputs.sensitive = Fact::Known(traced.sensitive);
     inputs.deceased = Fact::Known(traced.deceased);
-    inputs.practice = view.practice(traced.practice.as_ref(), &ask.viewer);
+    inputs.practice = view.practice(traced.practice.as_ref(), viewer);
     inputs.age = age_band(traced.birth_date.as_deref(), view.today);
     (inputs, Some(traced))
 }
@@ -551,4 +553,16 @@ pub(super) fn verdict(decision: &Decision) -> Result<(), Rule> {
     Err(unmet(RuleOutcome::Fail)
         .or_else(|| unmet(RuleOutcome::NotEvaluated))
         .unwrap_or(Rule::NoHold))
+}
+
+/// Two systems that do not agree on who somebody is are an event for the operator (R012).
+pub(super) fn warn_operator(rule: Rule, practice: &OdsCode, request: &str) {
+    if rule == Rule::IdentityMatches {
+        tracing::error!(
+            event = "identity-mismatch",
+            %request,
+            %practice,
+            "trace service and source do not agree on who a patient is"
+        );
+    }
 }

@@ -43,7 +43,7 @@ pub struct SandboxOptions {
     /// Empty it first.
     pub fresh: bool,
     /// Ordinary people beside the contract's.
-    pub patients: u64,
+    pub patients: usize,
     /// Their seed.
     pub seed: u64,
     /// Times; the sandbox's own where `None`.

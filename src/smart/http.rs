@@ -53,6 +53,11 @@ pub async fn openid_configuration(State(discovery): State<Arc<Discovery>>) -> Re
     json(&discovery.openid_configuration())
 }
 
+/// `GET <issuer>/jwks`: the server's own public keys (D13).
+pub async fn jwks(State(keys): State<Arc<Value>>) -> Response {
+    json(&keys)
+}
+
 fn json(document: &Value) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json")];
     (kind, document.to_string()).into_response()
@@ -98,7 +103,11 @@ mod tests {
     #[tokio::test]
     async fn documents_are_json_whatever_is_accepted() {
         let jwk = generate_jwk("server", SigningAlgorithm::Rs256).unwrap();
-        let key = Arc::new(SigningKey::from_jwk(&jwk).unwrap());
+        let key = Arc::new(
+            crate::smart::signing::SigningKey::from_jwk(&jwk)
+                .unwrap()
+                .public_jwks(),
+        );
         let app = Router::new()
             .route("/smart", get(smart_configuration))
             .route("/oauth", get(authorization_server))

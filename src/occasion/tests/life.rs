@@ -321,3 +321,67 @@ fn no_setting_makes_an_occasion_longer_than_the_hard_limit() {
     );
     assert_eq!(end(SignedDuration::from_mins(-5)), now);
 }
+
+// R003, R006, R008, R012
+#[test]
+fn a_fresh_answer_inside_the_window_is_decided_on_afresh() {
+    let bench = Bench::ordinary();
+    for asked in [ask(), emergency()] {
+        bench.world(|w| *w = World::default());
+        let open = bench.open(asked).unwrap();
+        let row = bench.store.find_occasion(&open.id).unwrap().unwrap();
+        let at_opening = bench.now();
+        bench.advance(1);
+        let later = bench.now();
+        let recheck = |at, found: &Found| wait(bench.occasions.recheck(&row, at, found));
+        bench.calls();
+
+        // the answer that it was opened on
+        assert_eq!(recheck(at_opening, &found(Sharing::OptedOut)), Ok(()));
+        assert_eq!(bench.calls(), [""; 0]);
+        // a fresh one, once
+        assert_eq!(recheck(later, &found(Sharing::Implied)), Ok(()));
+        assert_eq!(recheck(later, &found(Sharing::Implied)), Ok(()));
+        assert_eq!(bench.calls(), ["trace"]);
+
+        bench.advance(1);
+        let later = bench.now();
+        let denied = |rule| Err(ReadRefusal::Rule(rule));
+        let mut other = found(Sharing::Implied);
+        other.identity.family = Some("Other".to_owned());
+        assert_eq!(recheck(later, &other), denied(Rule::IdentityMatches));
+        let mut left = found(Sharing::Implied);
+        standing(&mut left).registration = Registration::Ended;
+        assert_eq!(recheck(later, &left), denied(Rule::FullyRegistered));
+        bench.world(|w| on_trace(w, |t| t.practice = Some(OdsCode("Z99002".to_owned()))));
+        assert_eq!(
+            recheck(later, &found(Sharing::Implied)),
+            denied(Rule::FullyRegistered)
+        );
+        bench.world(|w| on_trace(w, |t| t.practice = Some(OdsCode("Z99004".to_owned()))));
+        assert_eq!(
+            recheck(later, &found(Sharing::Implied)),
+            denied(Rule::PracticeSigned)
+        );
+        bench.world(|w| on_trace(w, |t| t.sensitive = true));
+        assert_eq!(
+            recheck(later, &found(Sharing::Implied)),
+            denied(Rule::NotSensitive)
+        );
+        bench.world(|w| w.trace = None);
+        assert_eq!(
+            recheck(later, &found(Sharing::Implied)),
+            Err(ReadRefusal::Unavailable)
+        );
+        bench.world(|w| *w = World::default());
+        assert_eq!(
+            recheck(later, &refused(SourceRefusal::Dissent)),
+            denied(Rule::NotOptedOut)
+        );
+        // and it is remembered, so that the next read is refused without asking
+        assert_eq!(
+            bench.occasions.check(&open.id, later).unwrap_err(),
+            ReadRefusal::Rule(Rule::NotOptedOut)
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! Where the mock services take people from.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::sandbox::story::Person;
 
@@ -45,47 +45,67 @@ pub trait Population: Send + Sync {
     }
 }
 
-/// A population that is all there from the start.
+/// A population that is all there from the start. A person's story may change while the services run.
 #[derive(Debug, Default)]
 pub struct People {
-    order: Vec<Arc<Person>>,
-    by_number: HashMap<String, Arc<Person>>,
+    order: Vec<String>,
+    by_number: RwLock<HashMap<String, Arc<Person>>>,
 }
 
 impl People {
-    /// Takes these people, in this order; the first of two with one number wins.
+    /// Takes these people, in this order; the last of two with one number wins.
     #[must_use]
     pub fn new(people: Vec<Person>) -> Self {
-        let mut all = Self::default();
+        let mut order = Vec::with_capacity(people.len());
+        let mut by_number = HashMap::with_capacity(people.len());
         for person in people {
-            let person = Arc::new(person);
-            if all.by_number.contains_key(&person.nhs_number) {
-                continue;
+            let number = person.nhs_number.clone();
+            if by_number.insert(number.clone(), Arc::new(person)).is_none() {
+                order.push(number);
             }
-            all.by_number
-                .insert(person.nhs_number.clone(), Arc::clone(&person));
-            all.order.push(person);
         }
-        all
+        Self {
+            order,
+            by_number: RwLock::new(by_number),
+        }
     }
 
     /// Everyone, in order.
     #[must_use]
-    pub fn all(&self) -> &[Arc<Person>] {
-        &self.order
+    pub fn all(&self) -> Vec<Arc<Person>> {
+        self.order
+            .iter()
+            .filter_map(|number| self.by_nhs_number(number))
+            .collect()
+    }
+
+    /// Changes somebody's story, the sharing state for example: the next answer tells the new one (R062). Somebody who
+    /// is not there is left out.
+    pub fn change(&self, nhs_number: &str, change: impl FnOnce(&mut Person)) {
+        let mut people = self
+            .by_number
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(person) = people.get_mut(nhs_number) {
+            change(Arc::make_mut(person));
+        }
     }
 }
 
 impl Population for People {
     fn by_nhs_number(&self, nhs_number: &str) -> Option<Arc<Person>> {
-        self.by_number.get(nhs_number).cloned()
+        let people = self
+            .by_number
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        people.get(nhs_number).cloned()
     }
 
     fn worklist(&self, viewer: &str) -> Vec<WorklistEntry> {
         if !VIEWERS.contains(&viewer) {
             return Vec::new();
         }
-        self.order
+        self.all()
             .iter()
             .filter(|person| person.registered_for_treatment)
             .map(|person| WorklistEntry::from(person.as_ref()))
@@ -95,8 +115,7 @@ impl Population for People {
     fn is_registered(&self, viewer: &str, nhs_number: &str) -> bool {
         VIEWERS.contains(&viewer)
             && self
-                .by_number
-                .get(nhs_number)
+                .by_nhs_number(nhs_number)
                 .is_some_and(|person| person.registered_for_treatment)
     }
 }

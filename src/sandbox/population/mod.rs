@@ -37,8 +37,10 @@ pub fn person(index: u64, seed: u64, today: Date) -> Person {
 }
 
 /// The first `n` ordinary people of the series `seed`, each made as the iterator reaches it.
-pub fn ordinary(n: u64, seed: u64, today: Date) -> impl Iterator<Item = Person> {
-    (0..n.min(MOST_ORDINARY)).map(move |index| person(index, seed, today))
+pub fn ordinary(n: usize, seed: u64, today: Date) -> impl Iterator<Item = Person> {
+    (0..MOST_ORDINARY)
+        .take(n)
+        .map(move |index| person(index, seed, today))
 }
 
 /// The index of the ordinary person who would have this NHS number; none where no ordinary person has it.

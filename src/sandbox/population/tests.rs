@@ -456,20 +456,3 @@ fn ordinary_people_are_sound_and_spread() {
     let average = people.iter().map(|p| p.facts.len()).sum::<usize>() / people.len();
     assert!((20..=60).contains(&average), "{average}");
 }
-
-// For the eye: `cargo test --lib sandbox::population::tests::show -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints one story"]
-fn show() {
-    let person = super::person(7, 42, TODAY);
-    println!(
-        "{} {:?} {} {} {:?}",
-        person.title, person.given, person.family, person.birth_date, person.address
-    );
-    for fact in &person.facts {
-        println!(
-            "{} {:?} c{:?} {} {:?}",
-            fact.key, fact.when, fact.contact, fact.concept.term, fact.kind
-        );
-    }
-}

@@ -2,6 +2,7 @@
 
 mod emis_open;
 mod hostile;
+mod links;
 mod openhr;
 mod sample;
 

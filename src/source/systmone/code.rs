@@ -50,7 +50,11 @@ pub fn drug(element: &Element) -> Coded {
             .or_else(|| drug.attr("FullName"))
             .map(ToOwned::to_owned);
         let _ = drug.attr("PackID");
-        if let Some(id) = drug.attr("ProductID") {
+        // -1 and 0 stand for "no product" (sources.md 4.8, 3).
+        if let Some(id) = drug
+            .attr("ProductID")
+            .filter(|id| !matches!(*id, "-1" | "0"))
+        {
             let uri = match drug.attr("Scheme") {
                 Some("Dmd") => system::SNOMED,
                 Some("Multilex") => system::MULTILEX,

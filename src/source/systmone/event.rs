@@ -441,16 +441,20 @@ impl Clinical {
     }
 
     fn sensitivity(&mut self, child: &Element, base: &Base) {
-        let mut code = drug(child);
-        if code.is_empty() {
-            code = coded(child);
-        }
+        // What was recorded is the code; the drug beside it is what it is about.
+        let (recorded, product) = (coded(child), drug(child));
+        let (code, substance) = match (recorded.is_empty(), product.is_empty()) {
+            (true, _) => (product, None),
+            (false, true) => (recorded, None),
+            (false, false) => (recorded, Some(product)),
+        };
         let kind = child.text_of("Type").map(ToOwned::to_owned);
         self.words(child, "FreeText", "DrugSensitivity", base);
         let started = self.day(child, "DateStarted");
         let ended = self.day(child, "DateEnded");
         let body = Body::Allergy(Allergy {
             to_drug: Some(true),
+            substance,
             end: ended,
             ..Allergy::default()
         });

@@ -198,6 +198,24 @@ fn end_before_start_is_repaired_and_counted() {
     assert!(record.losses.iter().any(|l| l.reason == "end-before-start"));
 }
 
+// 4.8, 3 and 17: a sensitivity is what was recorded, to the drug beside it; -1 is no product
+#[test]
+fn sensitivity_keeps_code_and_drug_apart() {
+    let record = event(
+        "<DrugSensitivity><Code Scheme='CTV3' Code='XaIIk' Term='Allergy to penicillin'/><Drug Scheme='Dmd' ProductID='-1' Name='Amoxicillin'/><Type>Drug</Type></DrugSensitivity>",
+    );
+    assert_eq!(
+        record.entries[0].code.text.as_deref(),
+        Some("Allergy to penicillin")
+    );
+    let Body::Allergy(allergy) = &record.entries[0].body else {
+        unreachable!()
+    };
+    let substance = allergy.substance.as_ref().unwrap();
+    assert_eq!(substance.text.as_deref(), Some("Amoxicillin"));
+    assert!(substance.codings.is_empty());
+}
+
 // 4.8, 11: local codes keep their own system
 #[test]
 fn local_codes_are_kept_apart() {

@@ -54,6 +54,7 @@ async fn one_practice_answers_in_emis_open() {
     assert!(text.contains("xmlns=\"http://www.e-mis.com/emisopen/MedicalRecord\""));
 }
 
+/// R061, R065: an opt-out and a state that is not known are there for the gateway to see.
 #[tokio::test]
 async fn outcomes_are_those_of_the_wire_page() {
     let services = Services::start().await;
@@ -77,6 +78,17 @@ async fn outcomes_are_those_of_the_wire_page() {
             "{number}"
         );
     }
+}
+
+/// R062: the next answer after a change tells the new state.
+#[tokio::test]
+async fn a_changed_flag_is_told_at_once() {
+    let services = Services::start().await;
+    services.people.change("9990000751", |person| {
+        person.sharing = crate::sandbox::story::Sharing::Dissent;
+    });
+    let (_, text) = post(services.emis, question("Z99001", "9990000751")).await;
+    assert_eq!(between(&text, "ConsentToShare"), Some("express-dissent"));
 }
 
 #[tokio::test]

@@ -14,12 +14,15 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::write::sample::{everything, nobody};
-use super::{MockState, People, ehr, emis as emis_service, systmone as systmone_service, trace};
+use super::{
+    MockState, People, Population, ehr, emis as emis_service, systmone as systmone_service, trace,
+};
 use crate::clock::FixedClock;
 use crate::sandbox::story::{Behaviour, Person, Registration, Sharing};
 
 /// All services of one sandbox on ports of their own, until this is dropped.
 struct Services {
+    people: Arc<People>,
     state: Arc<MockState>,
     emis: SocketAddr,
     systmone: SocketAddr,
@@ -95,10 +98,9 @@ where
 impl Services {
     async fn start() -> Self {
         let now = "2026-06-01T09:30:00Z".parse().unwrap();
-        let state = Arc::new(MockState::new(
-            Arc::new(People::new(people())),
-            Arc::new(FixedClock(now)),
-        ));
+        let people = Arc::new(People::new(people()));
+        let population: Arc<dyn Population> = people.clone();
+        let state = Arc::new(MockState::new(population, Arc::new(FixedClock(now))));
         let mut until = Vec::new();
         Self {
             emis: start(
@@ -131,6 +133,7 @@ impl Services {
                 &mut until,
             )
             .await,
+            people,
             state,
             _until: until,
         }

@@ -89,6 +89,7 @@ async fn a_question_may_dribble_in() {
     assert_eq!(between(&text, "RequestUID"), Some("u-\u{e9}"));
 }
 
+/// R061: dissent is refused at the source.
 #[tokio::test]
 async fn refusals_are_error_replies_with_the_codes_of_the_wire_page() {
     let services = Services::start().await;

@@ -45,6 +45,7 @@ async fn a_patient_is_traced_with_practice_and_verification() {
     assert_eq!(services.state.look_ups(Source::Trace), 1);
 }
 
+/// R001, R002, R011, R012.
 #[tokio::test]
 async fn special_patients_are_traced_as_such() {
     let services = Services::start().await;
@@ -83,6 +84,7 @@ async fn find(services: &Services, ods: &str, body: &str) -> (u16, Value) {
     (status, body)
 }
 
+/// R104.
 #[tokio::test]
 async fn worklists_say_who_is_registered_for_treatment() {
     let services = Services::start().await;

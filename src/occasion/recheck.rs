@@ -1,0 +1,85 @@
+//! A record that was fetched afresh inside the window is decided on afresh: the patient may have moved, opted out or
+//! died since, or the source may have answered with somebody else (R003, R006, R008, R012).
+
+use jiff::Timestamp;
+
+use super::facts::{RegisterView, day_of};
+use super::open::{trace_inputs, verdict, warn_operator};
+use super::{ConsentTalk, Occasions, ReadRefusal};
+use crate::access::basis::{Basis, OverrideReason, Words};
+use crate::access::{Inputs, Rule};
+use crate::lookup::Found;
+use crate::store::OccasionRow;
+
+impl Occasions {
+    /// May what the source answered at `retrieved_at` still be shown in this occasion? Traces again and decides on trace
+    /// and source as at the opening, once for each answer; the answer that the occasion was opened on needs no second
+    /// decision. To be asked before a held record is shown.
+    ///
+    /// # Errors
+    /// The rule that failed, always a matter of the patient: what is held of the record must be let go. Or something did
+    /// not answer.
+    pub async fn recheck(
+        &self,
+        row: &OccasionRow,
+        retrieved_at: Timestamp,
+        found: &Found,
+    ) -> Result<(), ReadRefusal> {
+        if retrieved_at <= row.opened_at || self.rechecked.get(&row.id).await == Some(retrieved_at)
+        {
+            return Ok(());
+        }
+        let unavailable = |what: &'static str, error: &dyn std::fmt::Display| {
+            tracing::warn!(%error, occasion = %row.id, what, "a fresh answer could not be decided on");
+            ReadRefusal::Unavailable
+        };
+        let number = self
+            .nhs_number(row)
+            .map_err(|error| unavailable("seal", &error))?;
+        let answer = self
+            .parts
+            .finder
+            .trace(&number)
+            .await
+            .map_err(|error| unavailable("trace", &error))?;
+        let basis = row_basis(row).ok_or(ReadRefusal::Unavailable)?;
+        let register = self.parts.register.current();
+        let holds = self.parts.register.holds();
+        let view = RegisterView {
+            register: &register,
+            holds: &holds,
+            today: day_of(self.now()),
+        };
+        let (inputs, traced) = trace_inputs(answer, &row.viewer, basis, &view);
+        verdict(&Inputs::AfterTrace(inputs).decide()).map_err(ReadRefusal::Rule)?;
+        // Registered elsewhere now: this practice's record is no longer the patient's record (R006, R007).
+        let traced = traced
+            .filter(|traced| traced.practice.as_ref() == Some(&row.practice))
+            .ok_or(ReadRefusal::Rule(Rule::FullyRegistered))?;
+        let inputs = self
+            .source_inputs(&row.patient, &row.practice, &traced, found)
+            .await
+            .map_err(|error| unavailable("store", &error))?;
+        verdict(&Inputs::AfterSource(inputs).decide()).map_err(|rule| {
+            warn_operator(rule, &row.practice, &row.id);
+            ReadRefusal::Rule(rule)
+        })?;
+        self.rechecked.insert(row.id.clone(), retrieved_at).await;
+        Ok(())
+    }
+}
+
+/// The basis that the occasion was opened on; `None` where the row cannot be read.
+fn row_basis(row: &OccasionRow) -> Option<Basis> {
+    match (&row.talk, &row.override_reason) {
+        (Some(talk), None) => serde_json::from_str::<ConsentTalk>(talk)
+            .ok()
+            .map(|talk| Basis::Consent(talk.facts())),
+        // Its words were weighed at the opening.
+        (None, Some((reason, _))) => Some(Basis::Override {
+            reason: Some(OverrideReason::from_code(reason)?),
+            words: Words::Fair,
+        }),
+        _ => None,
+    }
+}
