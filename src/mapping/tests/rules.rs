@@ -123,7 +123,7 @@ fn tags_are_the_tabs_of_the_sections_and_security_is_left_to_labelling() {
 fn the_patient_has_nothing_but_the_data_set() {
     let record = fixture("patient");
     let patient = value(&record.resources[0]);
-    let keys: Vec<&str> = patient
+    let keys: BTreeSet<&str> = patient
         .as_object()
         .unwrap()
         .keys()
@@ -131,7 +131,7 @@ fn the_patient_has_nothing_but_the_data_set() {
         .collect();
     assert_eq!(
         keys,
-        [
+        BTreeSet::from([
             "address",
             "birthDate",
             "gender",
@@ -142,7 +142,7 @@ fn the_patient_has_nothing_but_the_data_set() {
             "meta",
             "name",
             "resourceType",
-        ]
+        ])
     );
     assert_eq!(patient["identifier"][0]["value"], "9990000018");
     assert_eq!(patient["birthDate"], "1951-02-03");
