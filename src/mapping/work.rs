@@ -303,11 +303,7 @@ impl<'a> Work<'a> {
 
     /// Our extension with the time of entry, for kinds that have no element for it (R206).
     pub fn recorded(&self, entry: &Entry) -> Vec<types::Extension> {
-        entry
-            .recorded
-            .map(|at| recorded_extension(at))
-            .into_iter()
-            .collect()
+        entry.recorded.map(recorded_extension).into_iter().collect()
     }
 
     /// Name and value pairs that hang off a code, where the kind has no components.

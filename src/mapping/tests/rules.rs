@@ -336,7 +336,7 @@ fn restrictions_and_containers_come_down_the_whole_way() {
     let report = of(&record, "report", Kind::DiagnosticReport);
     let battery = of(&record, "battery", Kind::Observation);
     let sodium = of(&record, "sodium", Kind::Observation);
-    assert_eq!(report.restrictions, [policy.clone()]);
+    assert_eq!(report.restrictions, std::slice::from_ref(&policy));
     assert_eq!(battery.parent.as_ref(), Some(&report.id));
     assert_eq!(sodium.parent.as_ref(), Some(&battery.id));
     assert_eq!(sodium.restrictions, [Restriction::Private, policy.clone()]);
