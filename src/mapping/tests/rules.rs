@@ -458,8 +458,8 @@ fn blood_pressures_are_paired_by_code_and_variant_and_never_across_restrictions(
         let json = value(of(&record, native, Kind::Observation));
         json["meta"]["profile"][0].as_str().unwrap().to_owned()
     };
-    assert!(profile("header").ends_with("VitalSigns-BloodPressure"));
-    assert!(profile("pair-systolic").ends_with("VitalSigns-BloodPressure"));
+    assert!(profile("header").ends_with("UKCore-Observation-VitalSigns"));
+    assert!(profile("pair-systolic").ends_with("UKCore-Observation-VitalSigns"));
     for plain in ["single", "no-unit", "hidden-diastolic", "header-alone"] {
         assert!(profile(plain).ends_with("UKCore-Observation"), "{plain}");
     }
