@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use crate::audit::verify::TreeHead;
 use crate::clock::{Clock, SystemClock};
 use crate::record::date::london;
 use crate::sandbox::mock::{self, People, Which};
@@ -100,6 +101,9 @@ enum Audit {
     Verify {
         /// The SQLite file
         file: PathBuf,
+        /// A tree head that was kept elsewhere, as this command printed it: the trail must contain it
+        #[arg(long, value_name = "SIZE:ROOT")]
+        known: Option<TreeHead>,
     },
 }
 
@@ -118,8 +122,11 @@ pub fn run() -> ExitCode {
         Command::Map { source, file } => map::run(&source, &file),
         Command::Check { what } => check(&what),
         Command::Audit {
-            what: Audit::Verify { file },
-        } => match crate::audit::verify::verify(&file) {
+            what: Audit::Verify { file, known },
+        } => match known.map_or_else(
+            || crate::audit::verify::verify(&file),
+            |known| crate::audit::verify::verify_against(&file, known),
+        ) {
             Ok(verified) => {
                 println!(
                     "the trail is whole: {} rows, {} tree heads; head {}:{}",
