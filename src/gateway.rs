@@ -37,6 +37,9 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, TokenRevoker, TokenStore};
 use crate::tabs::lists::TabWording;
 
+/// Between two rounds of housekeeping.
+const HOUSEKEEPING: Duration = Duration::from_secs(600);
+
 /// What differs between installations.
 pub struct GatewayParts {
     /// FHIR base = issuer, without a slash at the end.
@@ -220,6 +223,17 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         router: router::router(api, url.path(), network, beside),
         look_up,
     })
+}
+
+/// Forgets tokens and assertion ids that are past their time, for as long as it is polled.
+pub async fn keep_house(store: Arc<SqliteStore>, clock: SharedClock) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        match store.forget_expired(clock.now()).await {
+            Ok(forgotten) => tracing::debug!(forgotten, "expired tokens and assertions forgotten"),
+            Err(error) => tracing::warn!(%error, "expired tokens could not be forgotten"),
+        }
+    }
 }
 
 #[expect(

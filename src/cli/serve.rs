@@ -11,7 +11,7 @@ use crate::access::AddressRanges;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, ConfigError, secret_32};
 use crate::fhir::IdKey;
-use crate::gateway::{GatewayParts, StartError, assemble};
+use crate::gateway::{GatewayParts, StartError, assemble, keep_house};
 use crate::occasion::{SealError, SealKey};
 use crate::record::date::london;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
@@ -63,11 +63,13 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         .user_base
         .clone()
         .unwrap_or_else(|| format!("{}/user", config.issuer));
+    let store = Arc::new(SqliteStore::open(&config.state_dir.join("openmig.sqlite"))?);
+    let house = keep_house(Arc::clone(&store), Arc::clone(&clock));
     let parts = GatewayParts {
         issuer: config.issuer.clone(),
         user_base,
         register: RegisterHandle::new(register),
-        store: Arc::new(SqliteStore::open(&config.state_dir.join("openmig.sqlite"))?),
+        store,
         clock,
         ids: IdKey::new(secret_32(&config.secrets.id_key)?),
         seal: SealKey::new(&secret_32(&config.secrets.seal_key)?)?,
@@ -94,10 +96,11 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let service = gateway
         .router
         .into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(told_to_stop())
-        .await?;
-    Ok(())
+    let served = axum::serve(listener, service).with_graceful_shutdown(told_to_stop());
+    tokio::select! {
+        ended = served.into_future() => Ok(ended?),
+        () = house => Ok(()),
+    }
 }
 
 async fn told_to_stop() {

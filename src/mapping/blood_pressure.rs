@@ -27,6 +27,18 @@ const PANEL: (&str, &str) = ("75367002", "Blood pressure");
 const PANEL_LOINC: (&str, &str) = ("85354-9", "Blood pressure panel with all children optional");
 const UNIT: (&str, &str) = ("millimeter of mercury", "mm[Hg]");
 
+/// Variants that are readings of one moment, which is what the standard codes say. Averages keep their own codes alone.
+const ONE_MOMENT: [&str; 8] = [
+    "",
+    "lying",
+    "sitting",
+    "standing",
+    "self-measured",
+    "baseline",
+    "non-invasive",
+    "invasive",
+];
+
 /// One reading, made at the entry that names it.
 pub fn reading(work: &mut Work<'_>, losses: &mut Losses, at: usize, n: usize) {
     let Some(reading) = work.plan.readings.get(n).cloned() else {
@@ -50,7 +62,13 @@ pub fn reading(work: &mut Work<'_>, losses: &mut Losses, at: usize, n: usize) {
         .filter_map(|at| work.tree.get(*at))
         .find(|entry| entry.date.earliest().is_some());
     let date = dated.unwrap_or(named).date.clone();
+    let half = systolic.or(diastolic);
+    let variant = half
+        .or(header)
+        .and_then(|entry| work.ctx.tables.blood_pressure(&entry.code))
+        .map_or("", |(_, variant)| variant);
     let standard = date.earliest().is_some()
+        && ONE_MOMENT.contains(&variant)
         && (systolic.is_some() || diastolic.is_some())
         && [systolic, diastolic]
             .into_iter()
@@ -107,7 +125,7 @@ pub fn reading(work: &mut Work<'_>, losses: &mut Losses, at: usize, n: usize) {
         identifier,
         status: if is_final { "final" } else { "preliminary" }.into(),
         category: vec![category_concept("vital-signs")],
-        code: Box::new(code(header, standard)),
+        code: Box::new(code(header, variant, standard)),
         subject: Some(work.subject()),
         encounter: entries.iter().find_map(|at| work.encounter_of(*at)),
         effective: common::date_time(&date).map(resources::ObservationEffective::DateTime),
@@ -155,9 +173,15 @@ fn is_final(work: &Work<'_>, at: usize) -> bool {
 }
 
 /// The header's own codes, then SNOMED CT and LOINC.
-fn code(header: Option<&Entry>, standard: bool) -> types::CodeableConcept {
+fn code(header: Option<&Entry>, variant: &str, standard: bool) -> types::CodeableConcept {
     let own = header.map(|header| common::concept(&header.code));
-    let mut code = own.unwrap_or_else(|| build::concept_text(PANEL.1));
+    let mut code = own.unwrap_or_else(|| {
+        let words = match variant {
+            "" => PANEL.1.to_owned(),
+            variant => format!("{}, {}", PANEL.1, variant.replace('-', " ")),
+        };
+        build::concept_text(&words)
+    });
     let snomed = build::coding(system::SNOMED, PANEL.0, Some(PANEL.1));
     if !has_snomed(&code) {
         code = common::with_codings(code, [snomed]);

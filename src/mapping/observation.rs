@@ -2,6 +2,7 @@
 
 use super::common;
 use super::loss::{Losses, reason};
+use super::plan::is_result;
 use super::tables::{Field, VitalSign};
 use super::work::{Made, Work};
 use crate::fhir::model::{resources, types};
@@ -82,7 +83,7 @@ pub fn sections(work: &Work<'_>, at: usize, section: Section) -> Vec<Section> {
             body.value.is_some()
                 || body.group
                 || section != Section::OtherInvestigations
-                || !work.tree.above(at).is_empty()
+                || is_result(work.ctx.tables, &work.tree, at)
         }
         _ => true,
     };
@@ -282,11 +283,8 @@ pub fn members(work: &Work<'_>, at: usize) -> Vec<types::Reference> {
     };
     let mut out: Vec<types::Reference> = Vec::new();
     for below in work.inside(at).iter().copied() {
-        let Some(entry) = work.tree.get(below) else {
-            continue;
-        };
         let is_observation = work.makes(below).first().is_some_and(|make| {
-            make.kind() == Kind::Observation && matches!(entry.body, Body::Observation(_))
+            make.kind() == Kind::Observation && is_result(work.ctx.tables, &work.tree, below)
         });
         let id = work
             .primary(below)

@@ -77,6 +77,8 @@ pub struct Plan {
 pub struct Tree<'a> {
     entries: &'a [Entry],
     by_id: HashMap<&'a str, usize>,
+    /// What stands inside something was put there by the source, entry by entry (EMIS).
+    nested: bool,
 }
 
 /// Deeper nesting than this is a loop in the source's links.
@@ -84,10 +86,11 @@ const DEPTH: usize = 32;
 
 impl<'a> Tree<'a> {
     /// Of these entries.
-    pub fn new(entries: &'a [Entry]) -> Self {
+    pub fn new(entries: &'a [Entry], nested: bool) -> Self {
         let by_id = entries.iter().enumerate();
         Self {
             entries,
+            nested,
             by_id: by_id.map(|(at, entry)| (entry.id.as_str(), at)).collect(),
         }
     }
@@ -131,6 +134,22 @@ pub fn class_of(tables: &Tables, entry: &Entry) -> Option<Class> {
     category
         .and_then(|category| tables.category(category))
         .or_else(|| tables.class_of(&entry.code))
+}
+
+/// Is an entry a result of what contains it? SystmOne ties everything of an event to its report (sources.md 4.8, 16), so
+/// there only a value or a code of a test makes a result.
+pub fn is_result(tables: &Tables, tree: &Tree<'_>, at: usize) -> bool {
+    let Some(entry) = tree.get(at) else {
+        return false;
+    };
+    let Body::Observation(body) = &entry.body else {
+        return false;
+    };
+    !tree.above(at).is_empty()
+        && (tree.nested
+            || body.group
+            || body.value.is_some()
+            || class_of(tables, entry).is_some_and(|c| c.statement == Statement::Investigation))
 }
 
 impl Plan {
@@ -254,7 +273,9 @@ fn observation(tables: &Tables, tree: &Tree<'_>, at: usize, entry: &Entry) -> Ve
             } else if entry.problem.is_some() {
                 Vec::new()
             } else {
-                vec![Make::Observation(above().unwrap_or(others))]
+                let is_result = is_result(tables, tree, at);
+                let above = is_result.then(above).flatten();
+                vec![Make::Observation(above.unwrap_or(others))]
             }
         }
     }

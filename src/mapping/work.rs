@@ -64,7 +64,8 @@ pub fn run(record: &GpRecord, ctx: &MappingContext<'_>, losses: &mut Losses) -> 
 
 impl<'a> Work<'a> {
     fn new(record: &'a GpRecord, ctx: &'a MappingContext<'a>) -> Self {
-        let tree = Tree::new(&record.entries);
+        let nested = record.family == SourceFamily::Emis;
+        let tree = Tree::new(&record.entries, nested);
         let encounters: HashMap<&str, &Encounter> = record
             .encounters
             .iter()
@@ -408,6 +409,9 @@ impl<'a> Work<'a> {
                     add_codings(entry, &mut codings);
                 }
             }
+            if let Some(course) = self.named_by_course(*at) {
+                add_codings(course, &mut codings);
+            }
             if let Some(entry) = self.tree.get(*at) {
                 checkable = strictest(checkable, self.checkable(entry));
             }
@@ -439,16 +443,21 @@ impl<'a> Work<'a> {
         self.restrictions.get(at).cloned().unwrap_or_default()
     }
 
+    /// The course that says what an issue without a code of its own is an issue of.
+    fn named_by_course(&self, at: usize) -> Option<&'a Entry> {
+        let entry = self.tree.get(at).filter(|entry| entry.code.is_empty())?;
+        let Body::Issue(issue) = &entry.body else {
+            return None;
+        };
+        self.tree.get(self.tree.find(issue.course.as_deref()?)?)
+    }
+
     /// How far an entry's code can be checked (R051). An issue without a code of its own has its course's.
     fn checkable(&self, entry: &Entry) -> Checkable {
-        let course = match &entry.body {
-            Body::Issue(issue) if entry.code.is_empty() => issue
-                .course
-                .as_deref()
-                .and_then(|id| self.tree.find(id))
-                .and_then(|at| self.tree.get(at)),
-            _ => None,
-        };
+        let course = self
+            .tree
+            .find(&entry.id)
+            .and_then(|at| self.named_by_course(at));
         let own = &course.unwrap_or(entry).code;
         let named = match &entry.body {
             Body::Allergy(a) if own.is_empty() => a.substance.as_ref(),

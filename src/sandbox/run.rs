@@ -22,7 +22,7 @@ use crate::access::AddressRanges;
 use crate::clock::{Clock, NoEntropy, ShiftedClock, SystemClock, random_bytes};
 use crate::config::{Timing, loopback};
 use crate::fhir::{IdKey, PatientId};
-use crate::gateway::{Gateway, GatewayParts, StartError, assemble};
+use crate::gateway::{Gateway, GatewayParts, StartError, assemble, keep_house};
 use crate::occasion::{SealError, SealKey};
 use crate::record::date::london;
 use crate::record::{NhsNumber, OdsCode};
@@ -227,6 +227,11 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         Arc::clone(&mocks),
         until(stopped.clone()),
     ));
+    let house = keep_house(Arc::clone(&store), Arc::clone(&clock) as _);
+    servers.spawn(async move {
+        house.await;
+        Ok(())
+    });
     let service = gateway
         .router
         .clone()

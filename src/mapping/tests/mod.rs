@@ -4,6 +4,7 @@ mod build;
 mod fixtures;
 mod golden;
 mod rules;
+mod whole;
 
 use super::{Mapped, MappedRecord, MappingContext, Tables, map};
 use crate::fhir::{IdKey, to_json};
