@@ -166,10 +166,12 @@ impl Api {
         check_tabs(visit.occasion.tabs, ask)?;
         let released = self.view(visit, scope::Interaction::Search).await?;
         let selection = search(&released, ask).map_err(|error| told(&error))?;
-        // Types that are there for others' sake have no `patient`; the token's one patient bounds them all the same.
-        let by_patient = params(ask.kind)
-            .iter()
-            .any(|(param, _)| *param == Param::Patient);
+        // Types that are there for others' sake have no `patient`; the token's one patient bounds them all the same. The
+        // Patient is named by `_id` or `identifier` (R111).
+        let by_patient = ask.kind == Kind::Patient
+            || params(ask.kind)
+                .iter()
+                .any(|(param, _)| *param == Param::Patient);
         let by_id = ask.params.iter().any(|(name, _)| name == "_id");
         if by_patient && !selection.names_patient && !by_id {
             return Err(ApiError::bad_request(

@@ -86,17 +86,47 @@ pub fn capability(base: &str) -> Value {
                         "display": "SMART-on-FHIR"
                     }],
                     "text": "SMART backend services on behalf of a named clinician"
-                }],
-                "extension": [{
-                    "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
-                    "extension": [
-                        {"url": "token", "valueUri": format!("{base}/token")},
-                        {"url": "introspect", "valueUri": format!("{base}/introspect")},
-                        {"url": "revoke", "valueUri": format!("{base}/revoke")}
-                    ]
                 }]
             },
             "resource": resources
         }]
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::OPENMIG;
+
+    // F1: what is published beside the program is what the program says of itself
+    #[test]
+    fn the_published_statement_is_the_servers_own() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/profiles/CapabilityStatement-openmig.json"
+        );
+        let mut statement = capability(OPENMIG);
+        statement["url"] = json!(format!("{OPENMIG}/CapabilityStatement/openmig"));
+        let own = format!("{statement:#}\n");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &own).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), own);
+    }
+
+    // R009, R111: nothing that writes, no system-wide interaction, no operation
+    #[test]
+    fn only_reads_and_searches_are_declared() {
+        let statement = capability(OPENMIG);
+        let rest = &statement["rest"][0];
+        assert!(rest.get("interaction").is_none() && rest.get("operation").is_none());
+        for resource in rest["resource"].as_array().unwrap() {
+            for interaction in resource["interaction"].as_array().unwrap() {
+                assert!(matches!(
+                    interaction["code"].as_str(),
+                    Some("read" | "search-type")
+                ));
+            }
+        }
+    }
 }

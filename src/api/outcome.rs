@@ -19,7 +19,7 @@ pub struct ApiError {
     /// In plain words.
     pub text: String,
     /// `Allow`, `Retry-After` or `WWW-Authenticate`, where the status asks for one.
-    pub header: Option<(header::HeaderName, HeaderValue)>,
+    pub header: Option<Box<(header::HeaderName, HeaderValue)>>,
 }
 
 impl ApiError {
@@ -70,10 +70,10 @@ impl ApiError {
             "insufficient-scope",
             "The token's scopes do not cover this request.",
         );
-        error.header = Some((
+        error.header = Some(Box::new((
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static("Bearer error=\"insufficient_scope\""),
-        ));
+        )));
         error
     }
 
@@ -91,10 +91,10 @@ impl ApiError {
         } else {
             "Bearer"
         };
-        error.header = Some((
+        error.header = Some(Box::new((
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static(challenge),
-        ));
+        )));
         error
     }
 
@@ -107,7 +107,7 @@ impl ApiError {
             "read-only",
             "This API is read-only: only reads and searches are served.",
         );
-        error.header = Some((header::ALLOW, HeaderValue::from_static(allow)));
+        error.header = Some(Box::new((header::ALLOW, HeaderValue::from_static(allow))));
         error
     }
 
@@ -115,7 +115,10 @@ impl ApiError {
     #[must_use]
     pub fn unavailable(code: &'static str, text: &'static str) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "transient", code, text);
-        error.header = Some((header::RETRY_AFTER, HeaderValue::from_static("5")));
+        error.header = Some(Box::new((
+            header::RETRY_AFTER,
+            HeaderValue::from_static("5"),
+        )));
         error
     }
 
@@ -145,9 +148,108 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = NonClinical::outcome("error", self.issue, self.code, &self.text);
         let mut response = (self.status, body).into_response();
-        if let Some((name, value)) = self.header {
+        if let Some(header) = self.header {
+            let (name, value) = *header;
             response.headers_mut().insert(name, value);
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::access::catalogue;
+    use crate::fhir::OPENMIG;
+
+    const API: [(&str, &str); 6] = [
+        ("clinical.rs", include_str!("clinical.rs")),
+        ("outcome.rs", include_str!("outcome.rs")),
+        ("records.rs", include_str!("records.rs")),
+        ("request.rs", include_str!("request.rs")),
+        ("router.rs", include_str!("router.rs")),
+        ("state.rs", include_str!("state.rs")),
+    ];
+
+    /// The code in every call that makes an error: the first text in it, after the issue type where that comes first.
+    fn codes(source: &str) -> Vec<&str> {
+        let makers = [
+            ("bad_request(", 0),
+            ("forbidden(", 0),
+            ("unavailable(", 0),
+            ("ApiError::new(", 1),
+            ("Self::new(", 1),
+        ];
+        let code = source.split("#[cfg(test)]").next().unwrap();
+        let mut found = Vec::new();
+        for (maker, before) in makers {
+            for (at, _) in code.match_indices(maker) {
+                if code[..at].ends_with("fn ") {
+                    continue;
+                }
+                let call = code[at + maker.len()..].split([';', ')']).next().unwrap();
+                let texts: Vec<&str> = call.split('"').skip(1).step_by(2).collect();
+                found.extend(texts.get(before));
+            }
+        }
+        found
+    }
+
+    // design.md 11: every code that a developer meets can be looked up
+    #[test]
+    fn every_code_of_the_api_is_in_the_catalogue() {
+        let mut seen = 0;
+        for (file, source) in API {
+            for code in codes(source) {
+                seen += 1;
+                assert!(catalogue::entry(code).is_some(), "{file}: `{code}`");
+            }
+        }
+        assert!(
+            seen > 20,
+            "{seen} codes found: the reading of the sources no longer works"
+        );
+    }
+
+    #[test]
+    fn the_published_code_system_is_the_catalogue() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/profiles/CodeSystem-error.json"
+        );
+        let concepts: Vec<_> = catalogue::entries()
+            .map(|entry| {
+                serde_json::json!({
+                    "code": entry.code,
+                    "display": entry.description.trim_end_matches('.'),
+                    "definition": if entry.audit_only {
+                        format!("Only the audit trail says so; the caller hears {}. {}", catalogue::NO_RECORD, entry.action)
+                    } else {
+                        entry.action.clone()
+                    }
+                })
+            })
+            .collect();
+        let own = serde_json::json!({
+            "resourceType": "CodeSystem",
+            "id": "error",
+            "url": format!("{OPENMIG}/CodeSystem/error"),
+            "version": env!("CARGO_PKG_VERSION"),
+            "name": "Error",
+            "title": "Error catalogue",
+            "status": "active",
+            "experimental": false,
+            "date": "2026-11-22",
+            "publisher": "OpenMIG",
+            "description": "What the gateway says when it refuses, and what can be done about it: in OperationOutcome.issue.details, in `reason` of the token endpoint's errors, and in AuditEvent.outcomeDesc.",
+            "caseSensitive": true,
+            "content": "complete",
+            "count": concepts.len(),
+            "concept": concepts
+        });
+        let own = format!("{own:#}\n");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &own).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), own);
     }
 }

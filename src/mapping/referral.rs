@@ -2,7 +2,7 @@
 
 use super::common;
 use super::loss::{Losses, reason};
-use super::tables::Field;
+use super::tables::{Field, Word};
 use super::work::{Made, Work};
 use crate::fhir::model::{resources, types};
 use crate::fhir::{Kind, Resource, build};
@@ -26,6 +26,7 @@ pub fn referral(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
     let id = work.id(Kind::ServiceRequest, &entry.id, "");
     let status = body.status.as_deref();
     let status = work.word(losses, entry, Field::ReferralStatus, "status", status);
+    let urgency = urgency(work, losses, entry, body);
     let from = work.organisation(body.from.as_deref());
     let to = work.organisation(body.to.as_deref());
     let practice = work.practice();
@@ -46,12 +47,12 @@ pub fn referral(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
     let resource = resources::ServiceRequest {
         id: Some(id.as_str().into()),
         meta: work.meta(&[common::uk_profile("ServiceRequest")], &sections),
-        extension: extensions(work, losses, entry, body),
+        extension: extensions(work, losses, entry, body, urgency),
         identifier,
         status: status.map_or("unknown", |word| word.code.as_str()).into(),
         intent: "order".into(),
         category: categories(work, losses, entry, body),
-        priority: priority(work, losses, entry, body),
+        priority: priority(urgency),
         code: common::concept_of(&entry.code),
         subject: work.subject(),
         encounter: work.encounter_of(at),
@@ -92,15 +93,20 @@ fn categories(
     out
 }
 
-/// The source's word is always kept; a code only where FHIR has the same urgency ("soon" has none).
-fn priority(
-    work: &Work<'_>,
+/// How urgent, in the source's word by the table.
+fn urgency<'t>(
+    work: &Work<'t>,
     losses: &mut Losses,
     entry: &Entry,
     body: &Referral,
-) -> Option<types::Code> {
-    let urgency = body.urgency.as_deref();
-    let word = work.word(losses, entry, Field::ReferralUrgency, "urgency", urgency)?;
+) -> Option<&'t Word> {
+    let sent = body.urgency.as_deref();
+    work.word(losses, entry, Field::ReferralUrgency, "urgency", sent)
+}
+
+/// A code where FHIR has the same urgency, with the source's word beside it. "Soon" has none: its word is an extension.
+fn priority(urgency: Option<&Word>) -> Option<types::Code> {
+    let word = urgency.filter(|word| !word.code.is_empty())?;
     let words =
         types::ExtensionValue::CodeableConcept(Box::new(build::concept_text(&word.display)));
     Some(types::Code {
@@ -108,7 +114,7 @@ fn priority(
             &common::uk_extension("PriorityReason"),
             words,
         )],
-        value: (!word.code.is_empty()).then(|| word.code.clone()),
+        value: Some(word.code.clone()),
         ..Default::default()
     })
 }
@@ -118,8 +124,12 @@ fn extensions(
     losses: &mut Losses,
     entry: &Entry,
     body: &Referral,
+    urgency: Option<&Word>,
 ) -> Vec<types::Extension> {
     let mut out = work.recorded(entry);
+    if let Some(word) = urgency.filter(|word| word.code.is_empty()) {
+        out.push(common::words_extension("referral-urgency", &word.display));
+    }
     let mode = body.mode.as_deref();
     if let Some(word) = work.word(losses, entry, Field::ReferralMode, "mode", mode) {
         out.push(common::words_extension("referral-mode", &word.display));

@@ -114,6 +114,8 @@ pub struct Sandbox {
     pub register: RegisterHandle,
     /// The mock services, with their counters and faults.
     pub mocks: Arc<MockState>,
+    /// The people, whose stories may change while the mock services run.
+    pub people: Arc<People>,
     /// The clock that can be moved.
     pub clock: Arc<ShiftedClock>,
     /// The store.
@@ -166,8 +168,9 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let clock = Arc::new(ShiftedClock::default());
     let contract = Contract::new(ports, &register.current(), &ids, &people);
     let banner = banner(ports, &register, &options.data);
+    let people = Arc::new(People::new(people));
     let mocks = Arc::new(MockState::new(
-        Arc::new(People::new(people)),
+        Arc::clone(&people) as _,
         Arc::clone(&clock) as _,
     ));
     let issuer = format!("http://127.0.0.1:{}/fhir/r4", ports.gateway);
@@ -237,6 +240,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         ports,
         register,
         mocks,
+        people,
         clock,
         store,
         gateway,

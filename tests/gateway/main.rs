@@ -1,2 +1,11 @@
-//! One integration binary: the real router and the real mock sources.
-#![expect(missing_docs, reason = "test code")]
+//! One integration binary: the real router and the real mock sources over real sockets, driven by HTTP alone.
+//!
+//! `support` starts the sandboxes. Tests that only read share one; tests that count, move the clock or make a source
+//! misbehave share another, one at a time; tests that break something start their own.
+#![cfg(test)]
+
+mod support;
+
+mod patients;
+mod people;
+mod tabs;

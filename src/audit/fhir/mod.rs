@@ -43,9 +43,9 @@ pub mod uri {
     /// Our CodeSystem of what happened: `token`, `occasion`, `override`, `withdrawal`, `intent`, `disclosure`, `refused`.
     pub const HAPPENING: &str = "https://openmig.org/fhir/CodeSystem/audit-step";
     /// Identifier system of the register's usernames.
-    pub const USERNAME: &str = "https://openmig.org/fhir/NamingSystem/username";
+    pub const USERNAME: &str = "https://openmig.org/fhir/Id/username";
     /// Identifier system of OAuth clients.
-    pub const CLIENT: &str = "https://openmig.org/fhir/NamingSystem/client-id";
+    pub const CLIENT: &str = "https://openmig.org/fhir/Id/client-id";
 
     /// UK Core.
     pub const UK_CORE: &str = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-AuditEvent";
