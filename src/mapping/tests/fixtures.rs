@@ -770,6 +770,7 @@ fn referrals() -> GpRecord {
             mode: Some("E".to_owned()),
             ubrn: Some("000050001234".to_owned()),
             to: Some("hospital".to_owned()),
+            to_person: Some("nurse".to_owned()),
             status: Some("Sent".to_owned()),
             ..Default::default()
         },

@@ -241,6 +241,7 @@ fn referral(element: &Element) -> Referral {
         mode: text("referralMode"),
         ubrn: text("UBRN"),
         to: reference(element, "targetOrganisation"),
+        to_person: reference(element, "targetUserInRole"),
         from: reference(element, "sourceOrganisation"),
         status: None,
     }
