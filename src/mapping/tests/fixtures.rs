@@ -363,6 +363,7 @@ fn immunisations() -> GpRecord {
         }),
     );
     given.clinician = Some("nurse".to_owned());
+    given.recorder = Some("gp".to_owned());
     let named = entry(
         "named",
         read("657F.", "Second meningitis C vaccination"),
