@@ -480,6 +480,8 @@ fn p23_referrals() {
         Some("Cardiology")
     );
     assert!(r.to.is_some() && r.from.is_some());
+    let to = r.to_person.as_deref();
+    assert_eq!(to, Some("0d000000-0000-0000-0000-000000000001"));
     let bare =
         openhr("<event><id>e</id><eventType>REF</eventType><displayTerm>t</displayTerm></event>");
     assert!(matches!(bare.entries[0].body, Body::Referral(_)));
