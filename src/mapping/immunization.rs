@@ -2,6 +2,7 @@
 
 use super::common;
 use super::loss::Losses;
+use super::tables::{Field, Tables};
 use super::work::{Made, Work};
 use crate::fhir::model::{resources, types};
 use crate::fhir::{Kind, Resource, build};
@@ -21,6 +22,7 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         Body::Immunisation(body) => body,
         _ => &plain,
     };
+    let not_given = body.not_given || says_not_given(work.ctx.tables, entry);
     let sections = vec![Section::Immunisations];
     let id = work.id(Kind::Immunization, &entry.id, "");
     let statement = common::concept_of(&entry.code);
@@ -55,15 +57,10 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         meta: work.meta(&[common::uk_profile("Immunization")], &sections),
         extension,
         identifier: work.identifier(&entry.id, ""),
-        status: if body.not_given {
-            "not-done"
-        } else {
-            "completed"
-        }
-        .into(),
-        status_reason: statement.filter(|_| body.not_given).or_else(|| {
+        status: if not_given { "not-done" } else { "completed" }.into(),
+        status_reason: statement.filter(|_| not_given).or_else(|| {
             let reason = || Box::new(build::concept_text("Not given"));
-            body.not_given.then(reason)
+            not_given.then(reason)
         }),
         vaccine_code: vaccine,
         patient: work.subject(),
@@ -124,4 +121,27 @@ fn performers(work: &mut Work<'_>, entry: &Entry) -> Vec<resources::Immunization
             .map(|actor| by(Some(entering()), actor)),
     );
     out
+}
+
+/// Declined and contraindicated vaccinations are filed among the immunisations too: their term says that there was none.
+fn says_not_given(tables: &Tables, entry: &Entry) -> bool {
+    let coding = entry
+        .code
+        .codings
+        .iter()
+        .filter_map(|c| c.display.as_deref());
+    entry
+        .code
+        .text
+        .as_deref()
+        .into_iter()
+        .chain(coding)
+        .any(|term| {
+            let words: Vec<&str> = term
+                .split(|c: char| !c.is_alphanumeric())
+                .filter(|word| !word.is_empty())
+                .collect();
+            let listed = |words: &[&str]| tables.word(Field::NotGiven, &words.join(" ")).is_some();
+            words.chunks(1).any(listed) || words.windows(2).any(listed)
+        })
 }

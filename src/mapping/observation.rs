@@ -1,5 +1,6 @@
 //! Observation: results, batteries, measurements and other coded observations (R028).
 
+use super::assertion;
 use super::common;
 use super::loss::{Losses, reason};
 use super::plan::is_result;
@@ -55,7 +56,9 @@ pub fn observation(
         effective: common::date_time(&entry.date).map(resources::ObservationEffective::DateTime),
         issued: entry.recorded.map(|at| common::moment(at).into()),
         performer: performer.into_iter().map(|by| *by).collect(),
-        value: value(work, body).map(|value| in_words_of(value, vital)),
+        value: value(work, body)
+            .map(|value| in_words_of(value, vital))
+            .or_else(|| instead_of_value(work, entry)),
         interpretation: interpretation(work, losses, entry, body),
         specimen: super::diagnostic_report::specimen_of(work, at),
         reference_range: ranges(work, losses, entry, body),
@@ -226,6 +229,14 @@ pub fn value(work: &Work<'_>, body: &Observation) -> Option<resources::Observati
         Value::Text(words) => Some(V::String(words.as_str().into())),
         Value::Coded(coded) => common::concept_of(coded).map(V::CodeableConcept),
     }
+}
+
+/// A code that is negated, or of a relative, never stands alone.
+fn instead_of_value(work: &Work<'_>, entry: &Entry) -> Option<resources::ObservationValue> {
+    let words = assertion::instead_of_value(work.ctx.tables, entry)?;
+    Some(resources::ObservationValue::CodeableConcept(Box::new(
+        build::concept_text(words),
+    )))
 }
 
 /// Abnormal or normal, with the source's words where the table knows them (they may be typed, R032).

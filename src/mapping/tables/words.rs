@@ -27,6 +27,8 @@ pub enum Field {
     RequestStatus,
     CourseType,
     FlagCategory,
+    Qualifier,
+    NotGiven,
 }
 
 /// Each field with its name in the table, the codes it may map to, and the words it must have.
@@ -116,6 +118,18 @@ const RULES: &[Rule] = &[
         "flag-category",
         &["drug", "clinical", "safety", "admin"],
         &["contraindication", "alert"],
+    ),
+    (
+        Field::Qualifier,
+        "qualifier",
+        &["negated", "relative", "uncertain"],
+        &["certainty: no", "*: negation", "family member: *"],
+    ),
+    (
+        Field::NotGiven,
+        "not-given",
+        &["not-done"],
+        &["declined", "contraindicated"],
     ),
 ];
 

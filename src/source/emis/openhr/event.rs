@@ -185,7 +185,10 @@ pub(in crate::source::emis) fn immunisation(
             .clone()
             .or_else(|| value.codings.first().map(|c| c.code.clone()));
         let has = |word: &str| label.contains(word);
-        if has("expiry") {
+        let words = words::plain(text.as_deref().unwrap_or_default());
+        if words == "negation" || label == "certainty" && words == "no" {
+            out.not_given = true;
+        } else if has("expiry") {
             let date = dates::written(&text.unwrap_or_default());
             out.expiry = losses.date(spot, "code/qualifier", date);
         } else if has("batch") {
