@@ -24,8 +24,6 @@ pub mod reason {
     pub const NOT_IN_DATA_SET: &str = "not-in-data-set";
     /// How two problems are related; that they are is kept.
     pub const RELATION: &str = "relation-kind";
-    /// A day where FHIR wants a moment.
-    pub const DAY_ONLY: &str = "day-only";
 }
 
 /// The losses of one record so far.
