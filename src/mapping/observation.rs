@@ -57,6 +57,7 @@ pub fn observation(
         performer: performer.into_iter().map(|by| *by).collect(),
         value: value(work, body).map(|value| in_words_of(value, vital)),
         interpretation: interpretation(work, losses, entry, body),
+        specimen: super::diagnostic_report::specimen_of(work, at),
         reference_range: ranges(work, losses, entry, body),
         has_member: members(work, at),
         component: components(body),

@@ -557,6 +557,10 @@ pub struct Specimen {
     pub collected: Option<PartialDate>,
     /// When received.
     pub received: Option<PartialDate>,
+    /// The laboratory's own number of it.
+    pub lab_id: Option<String>,
+    /// Native ids of the batteries and tests that were made from it.
+    pub members: Vec<String>,
 }
 
 /// A referral.

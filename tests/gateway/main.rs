@@ -6,6 +6,10 @@
 
 mod support;
 
+mod crawl;
+mod exclusions;
+mod layering;
 mod patients;
 mod people;
+mod protocol;
 mod tabs;

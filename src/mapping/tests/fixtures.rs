@@ -436,6 +436,8 @@ fn pathology() -> GpRecord {
                 kind: Coded::term("Serum"),
                 collected: Some(at(2026, 5, 1, 9)),
                 received: Some(day(2026, 5, 1)),
+                lab_id: Some("26/0042/A".to_owned()),
+                members: vec!["battery".to_owned()],
             }],
         }),
     );

@@ -343,6 +343,13 @@ fn restrictions_and_containers_come_down_the_whole_way() {
     let specimen = of(&record, "specimen", Kind::Specimen);
     assert_eq!(specimen.parent.as_ref(), Some(&report.id));
     assert_eq!(specimen.restrictions, [policy]);
+    // the specimen names the battery; what is in the battery was made from it too, what stands beside it was not
+    let from = format!("Specimen/{}", specimen.id);
+    assert_eq!(value(battery)["specimen"]["reference"], from.as_str());
+    assert_eq!(value(sodium)["specimen"]["reference"], from.as_str());
+    let beside = of(&record, "platelets", Kind::Observation);
+    assert!(value(beside).get("specimen").is_none());
+    assert_eq!(value(specimen)["accessionIdentifier"]["value"], "26/0042/A");
 }
 
 // What becomes no resource cannot be withheld in place of its children: its codes count for them.
