@@ -47,6 +47,8 @@ pub fn report(work: &mut Work<'_>, losses: &mut Losses, at: usize, classes: &[Se
     let specimens = specimens(work, at, entry, body, &id);
     let by = work.practitioner(entry.clinician.as_deref());
     let organisation = work.organisation(entry.organisation.as_deref());
+    let mut extension = work.reasons(at, losses);
+    extension.extend(issued_day(body));
     let resource = resources::DiagnosticReport {
         id: Some(id.as_str().into()),
         meta: work.meta(
@@ -57,7 +59,7 @@ pub fn report(work: &mut Work<'_>, losses: &mut Losses, at: usize, classes: &[Se
             })],
             &sections,
         ),
-        extension: work.reasons(at, losses),
+        extension,
         identifier: identifiers(work, entry, body),
         status: "final".into(),
         category: service
@@ -68,7 +70,7 @@ pub fn report(work: &mut Work<'_>, losses: &mut Losses, at: usize, classes: &[Se
         subject: Some(work.subject()),
         encounter: work.encounter_of(at),
         effective: common::date_time(&date).map(resources::DiagnosticReportEffective::DateTime),
-        issued: issued(losses, entry, body),
+        issued: issued(entry, body),
         performer: organisation.into_iter().map(|by| *by).collect(),
         results_interpreter: by.into_iter().map(|by| *by).collect(),
         specimen: specimens
@@ -151,18 +153,25 @@ fn identifiers(work: &Work<'_>, entry: &Entry, body: &Report) -> Vec<types::Iden
     out
 }
 
-/// When the laboratory issued it, where that is a moment; else when it reached the record. A day is no instant.
-fn issued(losses: &mut Losses, entry: &Entry, body: &Report) -> Option<types::Instant> {
-    match &body.issued {
-        Some(PartialDate::Moment(at)) => {
-            return Some(common::moment(at.timestamp()).into());
-        }
-        Some(date) if date.earliest().is_some() => {
-            losses.entry(entry, "issued", reason::DAY_ONLY);
-        }
-        _ => {}
+/// When the laboratory issued it, where that is a moment; else when it reached the record.
+fn issued(entry: &Entry, body: &Report) -> Option<types::Instant> {
+    if let Some(PartialDate::Moment(at)) = &body.issued {
+        return Some(common::moment(at.timestamp()).into());
     }
     entry.recorded.map(|at| common::moment(at).into())
+}
+
+/// The day of issue: FHIR's `issued` wants a moment, and none is made up.
+fn issued_day(body: &Report) -> Option<types::Extension> {
+    let date = match body.issued.as_ref()? {
+        PartialDate::Moment(_) => return None,
+        date => common::date_time(date)?,
+    };
+    let url = common::our_extension("report-issued");
+    Some(build::extension(
+        &url,
+        types::ExtensionValue::DateTime(date),
+    ))
 }
 
 /// The overall verdict, where it is one of the known words (it stands beside comments, R032).

@@ -26,8 +26,6 @@ pub mod reason {
     pub const NEGATED: &str = "negated";
     /// How two problems are related; that they are is kept.
     pub const RELATION: &str = "relation-kind";
-    /// A day where FHIR wants a moment.
-    pub const DAY_ONLY: &str = "day-only";
 }
 
 /// The losses of one record so far.

@@ -458,6 +458,7 @@ impl TestGateway {
 
 /// A row of the trail.
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "a failing test prints the whole row")]
 pub struct TrailRow {
     pub what: String,
     pub failure: Option<String>,

@@ -445,6 +445,8 @@ mod tests {
             ("137R.", (K::Lifestyle, Some(S::OtherInvestigations))),
             ("12D4.", (K::FamilyHistory, None)),
             ("65E..", (K::Immunisation, Some(S::Immunisations))),
+            ("65VE.", (K::Disorder, None)),
+            ("65Q1.", (K::Disorder, None)),
             ("8H2..", (K::Admission, Some(S::Admissions))),
             ("8H4..", (K::Referral, Some(S::Referrals))),
             ("8I2F.", (K::Contraindication, Some(S::Contraindications))),

@@ -675,3 +675,57 @@ fn a_vaccination_that_was_not_given_is_not_completed() {
     assert!(!has(&record, "notified", Kind::Immunization));
     assert!(has(&record, "notified", Kind::Condition));
 }
+
+fn profile(file: &str) -> Option<serde_json::Value> {
+    let path = format!("{}/profiles/{file}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
+}
+
+#[test]
+fn our_code_systems_are_the_catalogue() {
+    let concepts = |file: &str| -> Vec<(String, String)> {
+        let system = profile(file).unwrap();
+        let concepts = system["concept"].as_array().unwrap().iter();
+        concepts
+            .map(|c| {
+                let text = |key: &str| c[key].as_str().unwrap().to_owned();
+                (text("code"), text("display"))
+            })
+            .collect()
+    };
+    let tables = crate::mapping::Tables::load().unwrap();
+    let tabs: Vec<_> = TABS
+        .into_iter()
+        .map(|tab| {
+            (
+                tab.code().to_owned(),
+                tables.tab(tab).unwrap().title.clone(),
+            )
+        })
+        .collect();
+    assert_eq!(concepts("CodeSystem-mig-tab"), tabs);
+    let sections: Vec<_> = TABS
+        .into_iter()
+        .flat_map(|tab| tab.sections())
+        .map(|section| {
+            let text = tables.section(*section).unwrap();
+            (section.code().to_owned(), text.title.clone())
+        })
+        .collect();
+    assert_eq!(concepts("CodeSystem-mig-section"), sections);
+}
+
+#[test]
+fn every_extension_of_ours_has_a_definition() {
+    const OURS: &str = "https://openmig.org/fhir/StructureDefinition/";
+    for (name, record) in all() {
+        for one in &record.resources {
+            let json = json(one);
+            for part in json.split(OURS).skip(1) {
+                let id = part.split('"').next().unwrap();
+                let file = format!("StructureDefinition-{id}");
+                assert!(profile(&file).is_some(), "{name}: {id}");
+            }
+        }
+    }
+}
