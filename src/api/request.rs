@@ -26,31 +26,37 @@ pub struct NetworkRule {
 }
 
 impl NetworkRule {
-    /// The address that really asks: the peer, or the last hop that a listed proxy vouches for.
+    /// The address that really asks: the peer, or the last hop that a listed proxy vouches for. `None` where a listed
+    /// proxy's word cannot be read: then nobody knows who asks, and the proxy's own address must not stand in for it.
     #[must_use]
-    pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let listed = |address: IpAddr| self.proxies.contains(address);
         let mut caller = peer;
-        let hops = headers
+        // Cut as bytes: what a client wrote before the proxy's own word may be anything.
+        let mut hops: Vec<&[u8]> = headers
             .get_all("x-forwarded-for")
             .iter()
-            .filter_map(|value| value.to_str().ok());
-        let mut hops: Vec<&str> = hops
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
             .collect();
         while listed(caller) {
-            match hops.pop().and_then(|hop| hop.parse().ok()) {
-                Some(hop) => caller = hop,
+            match hops.pop() {
+                Some(hop) => caller = address(hop)?,
                 None => break,
             }
         }
-        caller
+        Some(caller)
     }
 
     fn allows(&self, caller: IpAddr) -> bool {
         self.allow.contains(caller)
     }
+}
+
+/// An address, with or without a port.
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|it| it.ip());
+    hop.parse().ok().or_else(with_port)
 }
 
 /// The outermost layer: gives the request an id, refuses foreign networks before anything else is looked at, and sets
@@ -60,7 +66,7 @@ pub async fn frame(State(rule): State<NetworkRule>, mut request: Request, next: 
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map(|info| info.0.ip());
-    let caller = peer.map(|peer| rule.caller(peer, request.headers()));
+    let caller = peer.and_then(|peer| rule.caller(peer, request.headers()));
     let origin = Origin {
         request_id: new_id().to_string(),
         address: caller,
@@ -173,12 +179,22 @@ mod tests {
             "127.0.0.1, 198.51.100.7",
         )]);
         let stranger: IpAddr = "203.0.113.9".parse().unwrap();
-        assert_eq!(rule.caller(stranger, &forwarded), stranger);
-        assert_eq!(
-            rule.caller("192.0.2.1".parse().unwrap(), &forwarded)
-                .to_string(),
-            "198.51.100.7"
-        );
+        assert_eq!(rule.caller(stranger, &forwarded), Some(stranger));
+        let proxy: IpAddr = "192.0.2.1".parse().unwrap();
+        let asks = |value: &[u8]| {
+            let name = HeaderName::from_static("x-forwarded-for");
+            let value = HeaderValue::from_bytes(value).unwrap();
+            rule.caller(proxy, &HeaderMap::from_iter([(name, value)]))
+        };
+        let far: IpAddr = "198.51.100.7".parse().unwrap();
+        assert_eq!(rule.caller(proxy, &forwarded), Some(far));
+        assert_eq!(rule.caller(proxy, &HeaderMap::new()), Some(proxy));
+        // What the client wrote must not make the proxy's own word vanish, and a word that cannot be read is nobody's.
+        assert_eq!(asks(b"\xff\xfe, 198.51.100.7"), Some(far));
+        assert_eq!(asks(b"198.51.100.7:40123"), Some(far));
+        for unreadable in [&b"unknown"[..], b"\xff", b"198.51.100.7,", b""] {
+            assert_eq!(asks(unreadable), None);
+        }
         assert!(!rule.allows(stranger));
     }
 

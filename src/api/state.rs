@@ -18,6 +18,9 @@ use crate::release::Held;
 use crate::smart::caller::Caller;
 use crate::store::TokenStore;
 
+/// A held record is there in less than this: nothing else was waited for.
+const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(5);
+
 /// The gateway as the FHIR handlers see it.
 pub struct Api {
     /// FHIR base = issuer, without a slash at the end.
@@ -82,6 +85,35 @@ impl Api {
     /// # Errors
     /// 503 where the source does not answer; 403, uniform, where it no longer shows the record.
     pub async fn held(&self, visit: &Visit) -> Result<Arc<Held>, ApiError> {
+        let began = tokio::time::Instant::now();
+        let held = self.looked_up(visit).await?;
+        // Others' systems took their time, and in it the occasion or the token may have ended (R080).
+        if held.retrieved_at() >= visit.now || began.elapsed() > AT_ONCE {
+            self.still_open(visit)?;
+        }
+        Ok(held)
+    }
+
+    /// Are token and occasion of this visit what they were when it began?
+    fn still_open(&self, visit: &Visit) -> Result<(), ApiError> {
+        let now = self.clock.now();
+        match self.tokens.find_token(&visit.caller.token_hash, now) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(ApiError::unauthorized(true)),
+            Err(error) => {
+                tracing::warn!(%error, "a token could not be checked");
+                return Err(told(ReadRefusal::Unavailable));
+            }
+        }
+        match self.occasions.check(&visit.occasion.row.id, now) {
+            Ok(again) if again.tabs == visit.occasion.tabs => Ok(()),
+            // Less may be seen than when it began: as if it began now, the next request gets what is left.
+            Ok(_) => Err(refused(Rule::TabInDataSet)),
+            Err(refusal) => Err(told(refusal)),
+        }
+    }
+
+    async fn looked_up(&self, visit: &Visit) -> Result<Arc<Held>, ApiError> {
         let row = &visit.occasion.row;
         let nhs_number = self.occasions.nhs_number(row).map_err(|error| {
             tracing::error!(error = %error, "an occasion's sealed number cannot be opened");

@@ -1,5 +1,6 @@
 //! AllergyIntolerance: allergies, sensitivities, adverse reactions, "no known allergies" where the source says so (R026).
 
+use super::assertion::{Says, says};
 use super::common;
 use super::condition::is_over;
 use super::loss::Losses;
@@ -10,6 +11,8 @@ use crate::record::{Allergy, Body, Entry};
 use crate::tabs::catalogue::Section;
 
 const CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
+
+const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
 
 /// One allergy.
 pub fn allergy(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
@@ -39,6 +42,13 @@ pub fn allergy(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         extension: extensions(work, losses, at, entry, body),
         identifier: work.identifier(&entry.id, ""),
         clinical_status: Some(Box::new(clinical_status(body, ended))),
+        verification_status: (says(work.ctx.tables, entry) == Says::Uncertain).then(|| {
+            Box::new(build::concept(
+                VERIFICATION,
+                "unconfirmed",
+                Some("Unconfirmed"),
+            ))
+        }),
         category: if body.to_drug == Some(true) {
             vec!["medication".into()]
         } else {

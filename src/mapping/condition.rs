@@ -1,5 +1,6 @@
 //! Condition: problems and diagnoses. What is both is one Condition with two categories (R023, R024, design.md 4).
 
+use super::assertion::{Says, says};
 use super::common;
 use super::loss::{Losses, reason};
 use super::tables::Field;
@@ -37,7 +38,7 @@ pub fn condition(
         extension: extensions(work, losses, at, problem),
         identifier: work.identifier(&entry.id, ""),
         clinical_status: status.map(Box::new),
-        verification_status: verification(problem).map(Box::new),
+        verification_status: verification(work, entry, problem).map(Box::new),
         category: categories(problem, is_diagnosis),
         code: common::concept_of(&entry.code),
         subject: work.subject(),
@@ -120,9 +121,21 @@ fn clinical_status(
     Some(build::concept(CLINICAL, &word.code, Some(&word.display)))
 }
 
-fn verification(problem: Option<&Problem>) -> Option<types::CodeableConcept> {
-    let potential = problem?.status == ProblemStatus::Potential;
-    potential.then(|| build::concept(VERIFICATION, "provisional", Some("Provisional")))
+/// What the source itself is not sure of. A problem's own state comes first.
+fn verification(
+    work: &Work<'_>,
+    entry: &Entry,
+    problem: Option<&Problem>,
+) -> Option<types::CodeableConcept> {
+    if problem.is_some_and(|problem| problem.status == ProblemStatus::Potential) {
+        return Some(build::concept(
+            VERIFICATION,
+            "provisional",
+            Some("Provisional"),
+        ));
+    }
+    (says(work.ctx.tables, entry) == Says::Uncertain)
+        .then(|| build::concept(VERIFICATION, "unconfirmed", Some("Unconfirmed")))
 }
 
 fn categories(problem: Option<&Problem>, is_diagnosis: bool) -> Vec<types::CodeableConcept> {

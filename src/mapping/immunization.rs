@@ -2,11 +2,15 @@
 
 use super::common;
 use super::loss::Losses;
+use super::tables::{Field, Tables};
 use super::work::{Made, Work};
 use crate::fhir::model::{resources, types};
 use crate::fhir::{Kind, Resource, build};
-use crate::record::{Body, Immunisation};
+use crate::record::{Body, Entry, Immunisation};
 use crate::tabs::catalogue::Section;
+
+const FUNCTION: &str = "http://terminology.hl7.org/CodeSystem/v2-0443";
+const ENTERING: &str = "Entering Provider (probably not the same as transcriptionist?)";
 
 /// One immunisation.
 pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
@@ -18,6 +22,7 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         Body::Immunisation(body) => body,
         _ => &plain,
     };
+    let not_given = body.not_given || says_not_given(work.ctx.tables, entry);
     let sections = vec![Section::Immunisations];
     let id = work.id(Kind::Immunization, &entry.id, "");
     let statement = common::concept_of(&entry.code);
@@ -46,21 +51,16 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         Some(date) => resources::ImmunizationOccurrence::DateTime(date),
         None => resources::ImmunizationOccurrence::String("unknown".into()),
     };
-    let performer = work.practitioner(entry.clinician.as_deref());
+    let performer = performers(work, entry);
     let resource = resources::Immunization {
         id: Some(id.as_str().into()),
         meta: work.meta(&[common::uk_profile("Immunization")], &sections),
         extension,
         identifier: work.identifier(&entry.id, ""),
-        status: if body.not_given {
-            "not-done"
-        } else {
-            "completed"
-        }
-        .into(),
-        status_reason: statement.filter(|_| body.not_given).or_else(|| {
+        status: if not_given { "not-done" } else { "completed" }.into(),
+        status_reason: statement.filter(|_| not_given).or_else(|| {
             let reason = || Box::new(build::concept_text("Not given"));
-            body.not_given.then(reason)
+            not_given.then(reason)
         }),
         vaccine_code: vaccine,
         patient: work.subject(),
@@ -76,13 +76,7 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         lot_number: body.batch.as_deref().map(Into::into),
         expiration_date: body.expiry.as_ref().and_then(common::day),
         site: body.site.as_ref().and_then(common::concept_of),
-        performer: performer
-            .into_iter()
-            .map(|actor| resources::ImmunizationPerformer {
-                actor,
-                ..Default::default()
-            })
-            .collect(),
+        performer,
         reason_reference: work.problems_of(at, losses),
         protocol_applied: body
             .part
@@ -105,4 +99,49 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
             sections,
         },
     );
+}
+
+/// Who is responsible for it, and who entered it where that is somebody else: Immunization has no recorder.
+fn performers(work: &mut Work<'_>, entry: &Entry) -> Vec<resources::ImmunizationPerformer> {
+    let responsible = work.practitioner(entry.clinician.as_deref());
+    let typist = entry.recorder.as_deref();
+    let typist = typist.filter(|_| entry.recorder != entry.clinician);
+    let by = |function, actor: Box<types::Reference>| resources::ImmunizationPerformer {
+        function,
+        actor,
+        ..Default::default()
+    };
+    let entering = || Box::new(build::concept(FUNCTION, "EP", Some(ENTERING)));
+    let mut out: Vec<_> = responsible
+        .map(|actor| by(None, actor))
+        .into_iter()
+        .collect();
+    out.extend(
+        work.practitioner(typist)
+            .map(|actor| by(Some(entering()), actor)),
+    );
+    out
+}
+
+/// Declined and contraindicated vaccinations are filed among the immunisations too: their term says that there was none.
+fn says_not_given(tables: &Tables, entry: &Entry) -> bool {
+    let coding = entry
+        .code
+        .codings
+        .iter()
+        .filter_map(|c| c.display.as_deref());
+    entry
+        .code
+        .text
+        .as_deref()
+        .into_iter()
+        .chain(coding)
+        .any(|term| {
+            let words: Vec<&str> = term
+                .split(|c: char| !c.is_alphanumeric())
+                .filter(|word| !word.is_empty())
+                .collect();
+            let listed = |words: &[&str]| tables.word(Field::NotGiven, &words.join(" ")).is_some();
+            words.chunks(1).any(listed) || words.windows(2).any(listed)
+        })
 }

@@ -22,6 +22,8 @@ pub mod reason {
     pub const DANGLING: &str = "link-to-nothing";
     /// A detail that the tabs do not show.
     pub const NOT_IN_DATA_SET: &str = "not-in-data-set";
+    /// Negated by a qualifier: shown as an observation that says so, never as what its code says.
+    pub const NEGATED: &str = "negated";
     /// How two problems are related; that they are is kept.
     pub const RELATION: &str = "relation-kind";
     /// A day where FHIR wants a moment.

@@ -5,6 +5,7 @@
 
 mod admission;
 mod allergy;
+mod assertion;
 mod blood_pressure;
 mod common;
 mod condition;

@@ -1,5 +1,6 @@
 //! Observation: results, batteries, measurements and other coded observations (R028).
 
+use super::assertion;
 use super::common;
 use super::loss::{Losses, reason};
 use super::plan::is_result;
@@ -55,7 +56,9 @@ pub fn observation(
         effective: common::date_time(&entry.date).map(resources::ObservationEffective::DateTime),
         issued: entry.recorded.map(|at| common::moment(at).into()),
         performer: performer.into_iter().map(|by| *by).collect(),
-        value: value(work, body).map(|value| in_words_of(value, vital)),
+        value: value(work, body)
+            .map(|value| in_words_of(value, vital))
+            .or_else(|| instead_of_value(work, entry)),
         interpretation: interpretation(work, losses, entry, body),
         specimen: super::diagnostic_report::specimen_of(work, at),
         reference_range: ranges(work, losses, entry, body),
@@ -168,7 +171,8 @@ fn profile(vital: Option<&VitalSign>, category: Option<&str>, body: &Observation
     common::uk_profile(&match (vital, category) {
         (Some(sign), _) => format!("Observation-VitalSigns-{}", sign.profile),
         (None, Some("laboratory")) if body.group => "Observation-Group-Lab".to_owned(),
-        (None, Some("laboratory")) => "Observation-Lab".to_owned(),
+        // A test whose result was only typed has no value that may leave, which the laboratory profile wants.
+        (None, Some("laboratory")) if body.value.is_some() => "Observation-Lab".to_owned(),
         (None, _) => "Observation".to_owned(),
     })
 }
@@ -196,12 +200,7 @@ fn category(work: &Work<'_>, at: usize, section: Section) -> Option<&'static str
                 kind.and_then(|kind| kind.service.as_ref())
                     .is_some_and(|(service, _)| service == "LAB")
             });
-            let is_test = work.tree.get(at).is_some_and(|entry| {
-                let class = super::plan::class_of(work.ctx.tables, entry);
-                matches!(&entry.body, Body::Observation(o) if o.group || o.value.is_some())
-                    || class.is_some_and(|c| c.statement == super::tables::Statement::Investigation)
-            });
-            (by_laboratory && is_test).then_some("laboratory")
+            by_laboratory.then_some("laboratory")
         }
     }
 }
@@ -230,6 +229,14 @@ pub fn value(work: &Work<'_>, body: &Observation) -> Option<resources::Observati
         Value::Text(words) => Some(V::String(words.as_str().into())),
         Value::Coded(coded) => common::concept_of(coded).map(V::CodeableConcept),
     }
+}
+
+/// A code that is negated, or of a relative, never stands alone.
+fn instead_of_value(work: &Work<'_>, entry: &Entry) -> Option<resources::ObservationValue> {
+    let words = assertion::instead_of_value(work.ctx.tables, entry)?;
+    Some(resources::ObservationValue::CodeableConcept(Box::new(
+        build::concept_text(words),
+    )))
 }
 
 /// Abnormal or normal, with the source's words where the table knows them (they may be typed, R032).

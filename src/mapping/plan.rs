@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::assertion::{Says, says};
 use super::tables::{Class, Half, Statement, Tables};
 use crate::record::{Body, Entry, Restriction};
 use crate::tabs::catalogue::Section;
@@ -170,7 +171,17 @@ impl Plan {
                     Some(n) => vec![Make::BloodPressure(*n)],
                     None => natives(tables, tree, at, entry),
                 };
+                let said = says(tables, entry);
                 let diagnosis = is_diagnosis(tables, entry);
+                // What is not so is no problem, and a relative's disease is not the patient's.
+                let of_patient = match said {
+                    Says::Negated => false,
+                    Says::Relative => !diagnosis,
+                    Says::Uncertain | Says::Plain => true,
+                };
+                if !of_patient {
+                    return makes;
+                }
                 if entry.problem.is_some() || diagnosis {
                     makes.push(Make::Condition {
                         problem: entry.problem.is_some(),
@@ -247,12 +258,20 @@ fn observation(tables: &Tables, tree: &Tree<'_>, at: usize, entry: &Entry) -> Ve
     if entry.code.is_empty() && !valued {
         return Vec::new();
     }
+    let statement = class.map_or(Statement::Finding, |class| class.statement);
+    match says(tables, entry) {
+        Says::Negated if statement == Statement::FamilyHistory => return Vec::new(),
+        // Whatever its code says, it is an observation that this is not so.
+        Says::Negated => return vec![Make::Observation(own.or_else(above).unwrap_or(others))],
+        Says::Relative if asserts(statement) => return Vec::new(),
+        Says::Relative | Says::Uncertain | Says::Plain => {}
+    }
     let measured = if valued {
         vec![Make::Observation(own.or_else(above).unwrap_or(others))]
     } else {
         Vec::new()
     };
-    match class.map_or(Statement::Finding, |class| class.statement) {
+    match statement {
         Statement::Disorder => measured,
         Statement::FamilyHistory => Vec::new(),
         Statement::Procedure if valued => measured,
@@ -279,6 +298,21 @@ fn observation(tables: &Tables, tree: &Tree<'_>, at: usize, entry: &Entry) -> Ve
             }
         }
     }
+}
+
+/// Does a statement of this kind say what the patient has or had? Of a relative it is family history, which is in no tab.
+fn asserts(statement: Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Disorder
+            | Statement::Procedure
+            | Statement::Immunisation
+            | Statement::Allergy
+            | Statement::Contraindication
+            | Statement::Admission
+            | Statement::Discharge
+            | Statement::Referral
+    )
 }
 
 fn is_test(section: &Section) -> bool {

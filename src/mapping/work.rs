@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::assertion::{Says, says};
 use super::common;
 use super::loss::{Losses, reason};
 use super::plan::{Make, Plan, Tree};
@@ -490,6 +491,9 @@ impl<'a> Work<'a> {
                 reason::NO_TAB
             };
             losses.entry(entry, "", reason);
+        }
+        if says(self.ctx.tables, entry) == Says::Negated {
+            losses.entry(entry, "qualifier", reason::NEGATED);
         }
         for make in &makes {
             match make {

@@ -582,6 +582,8 @@ pub struct Referral {
     pub ubrn: Option<String>,
     /// Native id of the organisation referred to.
     pub to: Option<String>,
+    /// Native id of the person referred to: a [`Staff`].
+    pub to_person: Option<String>,
     /// Native id of the organisation referred from.
     pub from: Option<String>,
     /// Status in the source's words.

@@ -4,6 +4,7 @@
 //! misbehave share another, one at a time; tests that break something start their own.
 #![cfg(test)]
 
+mod ends;
 mod support;
 
 mod crawl;

@@ -27,6 +27,8 @@ pub enum Field {
     RequestStatus,
     CourseType,
     FlagCategory,
+    Qualifier,
+    NotGiven,
 }
 
 /// Each field with its name in the table, the codes it may map to, and the words it must have.
@@ -116,6 +118,18 @@ const RULES: &[Rule] = &[
         "flag-category",
         &["drug", "clinical", "safety", "admin"],
         &["contraindication", "alert"],
+    ),
+    (
+        Field::Qualifier,
+        "qualifier",
+        &["negated", "relative", "uncertain"],
+        &["certainty: no", "*: negation", "family member: *"],
+    ),
+    (
+        Field::NotGiven,
+        "not-given",
+        &["not-done"],
+        &["declined", "contraindicated"],
     ),
 ];
 
@@ -230,6 +244,44 @@ mod tests {
         assert_eq!(tables.ucum("mmol/L"), Some("mmol/L"));
         assert_eq!(tables.ucum("iu/L"), Some("[IU]/L"));
         assert_eq!(tables.ucum("MMOL/L"), None);
+    }
+
+    // OpenHR's letters mean what its schema says, and EMIS Web's own words for an abnormal result are known (R028, R031).
+    #[test]
+    fn the_sources_letters_say_what_the_schema_says() {
+        let tables = Tables::load().unwrap();
+        let display = |field, letters: &[&str]| -> Vec<String> {
+            let known = |letter: &&str| tables.word(field, letter).map(|w| w.display.clone());
+            letters.iter().filter_map(known).collect()
+        };
+        assert_eq!(
+            display(Field::ReferralMode, &["E", "T", "V", "W", "M", "C"]),
+            [
+                "Electronic",
+                "Telephone",
+                "Verbal",
+                "Written",
+                "Mediated",
+                "WCCG"
+            ]
+        );
+        let methods = [
+            "P", "Q", "H", "O", "D", "B", "S", "A", "E", "OTC", "OOOH", "OH",
+        ];
+        assert_eq!(display(Field::IssueMethod, &methods).len(), methods.len());
+        for (words, code) in [
+            ("HI - Above high reference limit", "H"),
+            ("LO - Below low reference limit", "L"),
+            ("OR - Outside reference range", "A"),
+            ("PA - Potentially abnormal", "A"),
+            ("HI", "H"),
+        ] {
+            let word = tables.word(Field::Interpretation, words);
+            assert_eq!(word.map(|w| w.code.as_str()), Some(code), "{words}");
+        }
+        for letters in ["TFC", "TTC", "FFC", "HV"] {
+            assert!(tables.word(Field::EncounterClass, letters).is_some());
+        }
     }
 
     #[test]

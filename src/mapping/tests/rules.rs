@@ -352,6 +352,29 @@ fn restrictions_and_containers_come_down_the_whole_way() {
     assert_eq!(value(specimen)["accessionIdentifier"]["value"], "26/0042/A");
 }
 
+// R028: EMIS Web calls every test of a laboratory's report laboratory, also one whose result was only typed.
+#[test]
+fn what_a_laboratory_reported_is_laboratory_with_or_without_a_value() {
+    let mut record = emis();
+    let report = Report {
+        kind: Some("PATH".to_owned()),
+        ..Default::default()
+    };
+    let header = Coded::term("Laboratory report");
+    let header = entry("report", header, day(2026, 5, 1), Body::Report(report));
+    let mut film = said("film", Coded::term("Blood film"), day(2026, 5, 1));
+    film.parent = Some("report".to_owned());
+    let alone = said("alone", Coded::term("Blood film"), day(2026, 5, 1));
+    record.entries = vec![header, film, alone];
+    let record = mapped(record);
+    let category = |native| {
+        let one = value(of(&record, native, Kind::Observation));
+        one["category"][0]["coding"][0]["code"].clone()
+    };
+    assert_eq!(category("film"), "laboratory");
+    assert!(category("alone").is_null());
+}
+
 // What becomes no resource cannot be withheld in place of its children: its codes count for them.
 #[test]
 fn codes_of_containers_that_are_no_resource_count_for_what_they_contain() {
@@ -536,4 +559,119 @@ fn a_contact_that_is_none_still_restricts_what_is_in_it() {
     assert_eq!(status("surgery"), "finished");
     assert_eq!(status("other"), "in-progress");
     assert_eq!(status("planned"), "planned");
+}
+
+// S2 5.4.1.1, R204: "Certainty: No" beside a code says the opposite of the code, "Family member: Mother" says it of another
+#[test]
+fn what_is_negated_or_of_a_relative_is_never_the_patients() {
+    let qualified = |id: &str, coded: Coded, name: &str, word: &str| {
+        let mut entry = said(id, coded, day(2026, 5, 1));
+        observation(&mut entry).qualifiers = vec![(Coded::term(name), Coded::term(word))];
+        entry
+    };
+    let asthma = || read("H33..", "Asthma");
+    let mut problem_no = qualified("problem-no", asthma(), "Certainty", "No");
+    problem_no.problem = Some(problem(ProblemStatus::Active, Significance::Major));
+    let mut record = emis();
+    record.entries = vec![
+        problem_no,
+        qualified("negation", asthma(), "Finding", "Negation"),
+        qualified("no-group", asthma(), "", "No"),
+        qualified(
+            "allergy-no",
+            read("14L1.", "H/O: penicillin allergy"),
+            "Certainty",
+            "No",
+        ),
+        qualified(
+            "operation-no",
+            read("7800.", "Transplantation of liver"),
+            "Certainty",
+            "No",
+        ),
+        qualified("finding-no", read("182..", "Chest pain"), "Certainty", "No"),
+        qualified("mother", asthma(), "Family member", "Mother"),
+        qualified(
+            "finding-mother",
+            read("182..", "Chest pain"),
+            "Family member",
+            "Mother",
+        ),
+        qualified("maybe", asthma(), "Certainty", "Uncertain"),
+        qualified("yes", asthma(), "Certainty", "Yes"),
+        qualified("paid", asthma(), "GMS", "No"),
+        qualified("severe", asthma(), "Severity", "Severe"),
+    ];
+    let record = mapped(record);
+    for native in [
+        "problem-no",
+        "negation",
+        "no-group",
+        "allergy-no",
+        "operation-no",
+        "finding-no",
+    ] {
+        let made: Vec<&Mapped> = record
+            .resources
+            .iter()
+            .filter(|one| one.native_id == native)
+            .collect();
+        assert_eq!(made.len(), 1, "{native}");
+        let one = of(&record, native, Kind::Observation);
+        let text = value(one)["valueCodeableConcept"]["text"].to_string();
+        assert!(text.contains("No: negated"), "{native}: {text}");
+        assert!(!one.sections.contains(&Section::SummaryTests), "{native}");
+        let counted = |loss: &Loss| {
+            loss.native_id.as_deref() == Some(native)
+                && loss.reason == crate::mapping::loss::reason::NEGATED
+        };
+        assert_eq!(record.losses.iter().filter(|l| counted(l)).count(), 1);
+    }
+    let is_there = |native: &str| record.resources.iter().any(|one| one.native_id == native);
+    assert!(!is_there("mother"), "family history is in no tab");
+    let of_mother = value(of(&record, "finding-mother", Kind::Observation));
+    assert!(
+        of_mother["valueCodeableConcept"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("not of the patient")
+    );
+    for (native, verification) in [
+        ("maybe", Some("unconfirmed")),
+        ("yes", None),
+        ("paid", None),
+        ("severe", None),
+    ] {
+        let made = value(of(&record, native, Kind::Condition));
+        let code = made["verificationStatus"]["coding"][0]["code"].as_str();
+        assert_eq!(code, verification, "{native}");
+        assert!(!has(&record, native, Kind::Observation), "{native}");
+    }
+}
+
+// R204: what says that no vaccine was given is not shown as one that was; a notification of a disease is no vaccination
+#[test]
+fn a_vaccination_that_was_not_given_is_not_completed() {
+    let mut record = emis();
+    let given = |id: &str, code: &str, term: &str| {
+        let body = Body::Immunisation(Immunisation::default());
+        entry(id, read(code, term), day(2021, 3, 1), body)
+    };
+    record.entries = vec![
+        given("declined", "8IAI.", "2019-nCoV vaccination declined"),
+        given("unfit", "8I2F.", "Influenza vaccination contraindicated"),
+        given("given", "65E2.", "Influenza vaccination given"),
+        said(
+            "notified",
+            read("65V9.", "Notification of tuberculosis"),
+            day(2020, 1, 1),
+        ),
+    ];
+    let record = mapped(record);
+    let status = |native| value(of(&record, native, Kind::Immunization))["status"].clone();
+    assert_eq!(status("declined"), "not-done");
+    assert_eq!(status("unfit"), "not-done");
+    assert_eq!(status("given"), "completed");
+    assert!(!has(&record, "notified", Kind::Immunization));
+    assert!(has(&record, "notified", Kind::Condition));
 }

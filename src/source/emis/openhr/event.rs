@@ -185,9 +185,11 @@ pub(in crate::source::emis) fn immunisation(
             .clone()
             .or_else(|| value.codings.first().map(|c| c.code.clone()));
         let has = |word: &str| label.contains(word);
-        if has("expiry") {
-            let text = text.unwrap_or_default();
-            let date = dates::iso_day(&text).or_else(|_| dates::assigned(Some(&text), None, None));
+        let words = words::plain(text.as_deref().unwrap_or_default());
+        if words == "negation" || label == "certainty" && words == "no" {
+            out.not_given = true;
+        } else if has("expiry") {
+            let date = dates::written(&text.unwrap_or_default());
             out.expiry = losses.date(spot, "code/qualifier", date);
         } else if has("batch") {
             out.batch = text;
@@ -241,6 +243,7 @@ fn referral(element: &Element) -> Referral {
         mode: text("referralMode"),
         ubrn: text("UBRN"),
         to: reference(element, "targetOrganisation"),
+        to_person: reference(element, "targetUserInRole"),
         from: reference(element, "sourceOrganisation"),
         status: None,
     }

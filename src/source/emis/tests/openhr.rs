@@ -480,6 +480,8 @@ fn p23_referrals() {
         Some("Cardiology")
     );
     assert!(r.to.is_some() && r.from.is_some());
+    let to = r.to_person.as_deref();
+    assert_eq!(to, Some("0d000000-0000-0000-0000-000000000001"));
     let bare =
         openhr("<event><id>e</id><eventType>REF</eventType><displayTerm>t</displayTerm></event>");
     assert!(matches!(bare.entries[0].body, Body::Referral(_)));
@@ -512,6 +514,23 @@ fn p24_immunisation_by_its_procedure_with_qualifiers() {
         ["administrative"],
         "GMS is about payment"
     );
+}
+
+#[test]
+fn a_negated_immunisation_was_not_given() {
+    let event = |value: &str| {
+        let code = format!(
+            r#"<code codeSystem="2.16.840.1.113883.2.1.6.2" code="65E.." displayName="Influenza vaccination"><qualifier><name codeSystem="x" code="c" displayName="Certainty"/><value codeSystem="x" code="v" displayName="{value}"/></qualifier></code>"#
+        );
+        let record = openhr(&format!(
+            "<event><id>e</id><eventType>IMM</eventType>{code}<displayTerm>t</displayTerm></event>"
+        ));
+        match &record.entries[0].body {
+            Body::Immunisation(i) => i.not_given,
+            _ => panic!("no immunisation"),
+        }
+    };
+    assert!(event("No") && event("Negation") && !event("Yes"));
 }
 
 #[test]
