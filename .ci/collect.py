@@ -1,10 +1,11 @@
-"""Fetches what the gateway emits for two whole patients, one resource a file, for the validator.
+"""Fetches what the gateway emits for whole patients of every source, one resource a file, for the validator.
 
 usage: collect.py BASE OUT
 """
 import json
 import pathlib
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -13,26 +14,30 @@ fhir = base + "/fhir/r4"
 out.mkdir(parents=True, exist_ok=True)
 
 
-def get(url, token=None):
-    headers = {"Authorization": "Bearer " + token} if token else {}
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
-        return json.load(answer)
+def ask(url, bearer=None, form=None, method=None, status=200):
+    """The answer's JSON; anything but the expected status ends the run with what was said."""
+    headers = {"Authorization": "Bearer " + bearer} if bearer else {}
+    data = urllib.parse.urlencode(form).encode() if form is not None else None
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            got, body = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        got, body = error.code, error.read()
+    if got != status:
+        sys.exit(f"{url.split('?')[0]} answered {got}, not {status}: {body.decode(errors='replace')[:500]}")
+    return json.loads(body) if body.startswith(b"{") else body.decode()
 
 
 def token(client, user, details, scope="system/*.rs"):
     query = {"client_id": client, **({"user": user} if user else {})}
-    with urllib.request.urlopen(base + "/sandbox/assertion?" + urllib.parse.urlencode(query)) as answer:
-        assertion = answer.read().decode()
-    form = {
+    return ask(fhir + "/token", form={
         "grant_type": "client_credentials",
         "scope": scope,
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        "client_assertion": assertion,
+        "client_assertion": ask(base + "/sandbox/assertion?" + urllib.parse.urlencode(query)),
         **({"authorization_details": json.dumps([details])} if details else {}),
-    }
-    request = urllib.request.Request(fhir + "/token", urllib.parse.urlencode(form).encode())
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
+    })
 
 
 def save(name, resource):
@@ -41,40 +46,65 @@ def save(name, resource):
 
 def pages(url, bearer):
     while url:
-        bundle = get(url, bearer)
+        bundle = ask(url, bearer)
         yield bundle
         url = next((link["url"] for link in bundle.get("link", []) if link["relation"] == "next"), None)
 
 
 yes = {"asked": True, "answer": "yes", "told_what": True, "told_why": True, "told_may_decline": True,
        "told_meaning_of_declining": True, "voluntary": True, "capacity": True}
-kinds = ["AllergyIntolerance", "Condition", "DiagnosticReport", "DocumentReference", "Encounter", "Flag",
-         "Immunization", "List", "MedicationRequest", "MedicationStatement", "Observation", "Organization", "Patient",
-         "Practitioner", "Procedure", "ServiceRequest", "Specimen", "Consent"]
-capability = get(fhir + "/metadata")
+child = {**yes, "proxy": {"basis": "parental-responsibility", "name": "Jo Example", "relationship": "mother"},
+         "child": {"asked": True, "view": "agrees"}}
+override = {"reason": "unconscious", "text": "Found collapsed at home, GCS 6, no next of kin present"}
+# Every format and transport; every exclusion and private entry around; a child; an override; an empty record.
+people = {"9990000018": yes, "9990000387": yes, "9990000751": yes, "9990001499": yes, "9990005192": yes, "9990005567": yes,
+          "9990005931": child, "9990006679": override, "9990007411": yes}
+capability = ask(fhir + "/metadata")
 save("metadata", capability)
-for nhs_number in ["9990000018", "9990000387", "9990005192", "9990005567", "9990006679"]:
-    details = {"type": "https://openmig.org/occasion", "patient": nhs_number, "treatment": "worklist"}
-    if nhs_number == "9990006679":
-        details["override"] = {"reason": "unconscious", "text": "Found collapsed at home, GCS 6, no next of kin present"}
-    else:
-        details["consent"] = yes
+kinds = [resource["type"] for resource in capability["rest"][0]["resource"] if resource["type"] != "AuditEvent"]
+assert len(kinds) > 15, kinds
+for nhs_number, basis in people.items():
+    details = {"type": "https://openmig.org/occasion", "patient": nhs_number, "treatment": "worklist",
+               "override" if basis is override else "consent": basis}
     granted = token("sandbox-backend", "hospital-doctor", details)
     bearer, patient = granted["access_token"], granted["patient"]
-    count = 0
+    resources, tabs = {}, []
     for kind in kinds:
-        if kind == "Consent" and "override" in details:
-            continue
-        for number, bundle in enumerate(pages(f"{fhir}/{kind}?patient={patient}&_count=200", bearer)):
+        # The types that others only refer to have no `patient`.
+        query = "_id=" + patient if kind == "Patient" else f"patient={patient}&_count=200"
+        for number, bundle in enumerate(pages(f"{fhir}/{kind}?{query}", bearer)):
+            if number == 0:
+                save(f"{nhs_number}-bundle-{kind}", bundle)
             for entry in bundle.get("entry", []):
-                resource = entry["resource"]
-                save(f"{nhs_number}-{resource['resourceType']}-{resource.get('id', number)}", resource)
-                count += 1
-            if kind in ("List", "Patient"):
-                save(f"{nhs_number}-bundle-{kind}-{number}", bundle)
-    print(nhs_number, count, "resources")
+                resources[entry["fullUrl"]] = entry["resource"]
+                if kind == "List":
+                    tabs.append(entry["resource"]["id"].removeprefix(patient + "-"))
+    assert len(tabs) == 10, (nhs_number, tabs)
+    # A whole tab: the section Lists come only so.
+    for tab in tabs:
+        for bundle in pages(f"{fhir}/List?patient={patient}&code={tab}&_include=List:item", bearer):
+            save(f"{nhs_number}-bundle-tab-{tab}", bundle)
+            for entry in bundle["entry"]:
+                resources[entry["fullUrl"]] = entry["resource"]
+    for resource in resources.values():
+        save(f"{nhs_number}-{resource['resourceType']}-{resource['id']}", resource)
+    print(nhs_number, len(resources), "resources")
+    if nhs_number == "9990000018":
+        for name, path, status, method in [
+            ("not-found", f"Condition/{patient}-x", 404, "GET"),
+            ("invalid", f"Condition?patient={patient}&onset-date=x", 400, "GET"),
+            ("read-only", "Condition", 405, "PUT"),
+        ]:
+            save("outcome-" + name, ask(f"{fhir}/{path}", bearer, status=status, method=method))
+        save("outcome-unauthorized", ask(f"{fhir}/Patient/{patient}", status=401))
 for client in ["sandbox-audit-backend", "sandbox-audit-backend-z99002"]:
     bearer = token(client, None, None, "system/AuditEvent.rs")["access_token"]
-    for bundle in pages(f"{fhir}/AuditEvent?_count=100", bearer):
+    count = 0
+    for number, bundle in enumerate(pages(f"{fhir}/AuditEvent?_count=100", bearer)):
+        if number == 0:
+            save(f"{client}-bundle", bundle)
         for entry in bundle.get("entry", []):
             save(f"{client}-{entry['resource']['id']}", entry["resource"])
+            count += 1
+    assert count > 10, (client, count)
+    print(client, count, "events")
