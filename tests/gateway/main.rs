@@ -10,3 +10,4 @@ mod support;
 mod patients;
 mod people;
 mod tabs;
+mod trail;
