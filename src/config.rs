@@ -170,3 +170,78 @@ fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
         source,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = include_str!("config.rs");
+    const REFERENCE: &str = include_str!("../docs/configuration.md");
+    const EXAMPLE: &str = include_str!("../docs/example/openmig.toml");
+
+    /// The keys as the file has them: fields of the structs that are read from it.
+    fn keys() -> Vec<String> {
+        let mut keys = Vec::new();
+        for (name, prefix) in [
+            ("Config", ""),
+            ("Services", "services."),
+            ("Secrets", "secrets."),
+            ("Timing", "timing."),
+        ] {
+            let start = SOURCE.find(&format!("pub struct {name} {{")).unwrap();
+            let body = &SOURCE[start..];
+            let body = &body[..body.find("\n}").unwrap()];
+            keys.extend(
+                body.lines()
+                    .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'))
+                    .map(|(field, _)| format!("{prefix}{field}"))
+                    .filter(|key| !["services", "secrets", "timing"].contains(&key.as_str())),
+            );
+        }
+        keys
+    }
+
+    // design.md 10: every key is documented, and no key that is not there
+    #[test]
+    fn the_reference_lists_every_key() {
+        let documented: Vec<&str> = REFERENCE
+            .lines()
+            .take_while(|line| !line.starts_with("Environment"))
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(key, _)| key)
+            .collect();
+        assert_eq!(documented, keys());
+        for (key, default) in [
+            ("hold_seconds", Timing::default().hold_seconds.to_string()),
+            (
+                "refusal_floor_millis",
+                Timing::default().refusal_floor_millis.to_string(),
+            ),
+            (
+                "occasion_minutes",
+                Timing::default().occasion_minutes.to_string(),
+            ),
+            (
+                "source_deadline_seconds",
+                Timing::default().source_deadline_seconds.to_string(),
+            ),
+            (
+                "token_requests_per_minute",
+                Timing::default().token_requests_per_minute.to_string(),
+            ),
+        ] {
+            assert!(
+                REFERENCE.contains(&format!("| `timing.{key}` | {default} |")),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_example_is_read_and_a_misspelt_key_is_not() {
+        let config: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(config.timing, Timing::default());
+        let misspelt = format!("allow_network = []\n{EXAMPLE}");
+        assert!(toml::from_str::<Config>(&misspelt).is_err());
+    }
+}

@@ -26,10 +26,13 @@ const SEARCH_METHODS: &str = "POST";
 
 /// The whole gateway: FHIR below `base_path`, beside what else is served (token endpoint, discovery, health, sandbox).
 pub fn router(api: Arc<Api>, base_path: &str, network: NetworkRule, beside: Router) -> Router {
-    let fhir = Router::new().fallback(fhir).with_state(api);
+    let below = Router::new().fallback(fhir).with_state(Arc::clone(&api));
     let path = base_path.trim_end_matches('/');
+    // The base with a slash at its end is none of the nested paths, but a Bundle may be sent there.
+    let base = axum::routing::any(fhir).with_state(api);
     Router::new()
-        .nest(path, fhir)
+        .nest(path, below)
+        .route(&format!("{path}/"), base)
         .merge(beside)
         .fallback(|| async { ApiError::not_found() })
         .layer(CatchPanicLayer::custom(panicked))
@@ -90,20 +93,19 @@ async fn answer(api: &Api, request: Request) -> Result<Response, ApiError> {
         });
     let query = parts.uri.query().unwrap_or_default();
     let params = pairs(query.as_bytes());
-    let reads = matches!(parts.method, Method::GET | Method::HEAD);
     let segments: Vec<&str> = parts
         .uri
         .path()
         .split('/')
         .filter(|segment| !segment.is_empty())
         .collect();
-    let format = params
-        .iter()
-        .find(|(name, _)| name == "_format")
-        .map(|(_, value)| value.as_str());
-    match segments.as_slice() {
-        ["metadata"] if reads => {
-            negotiate(&parts.headers, format)?;
+    let headers = &parts.headers;
+    match asked(&parts.method, &segments) {
+        Ok(Asked::Statement) => {
+            let format = params.iter().find(|(name, _)| name == "_format");
+            if let Err(error) = negotiate(headers, format.map(|(_, value)| value.as_str())) {
+                return Err(refuse(api, headers, origin, "capabilities", None, error).await);
+            }
             let mut response = metadata::statement(&api.base).into_response();
             response.headers_mut().insert(
                 header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -111,28 +113,87 @@ async fn answer(api: &Api, request: Request) -> Result<Response, ApiError> {
             );
             Ok(response)
         }
-        [name, "_search"] if parts.method == Method::POST => {
-            let target = Target::from_name(name).ok_or_else(ApiError::not_found)?;
+        Ok(Asked::Search(target)) => search(api, &target, params, headers, origin).await,
+        Ok(Asked::SearchByForm(target)) => {
             let mut params = params;
-            params.extend(form(&parts.headers, body).await?);
-            search(api, &target, params, &parts.headers, origin).await
+            match form(headers, body).await {
+                Ok(more) => params.extend(more),
+                Err(error) => {
+                    let kind = target.kind();
+                    return Err(refuse(api, headers, origin, "search-type", kind, error).await);
+                }
+            }
+            search(api, &target, params, headers, origin).await
         }
-        [_, "_search"] => Err(ApiError::method_not_allowed(SEARCH_METHODS)),
-        [name] if reads => {
-            let target = Target::from_name(name).ok_or_else(ApiError::not_found)?;
-            search(api, &target, params, &parts.headers, origin).await
+        Ok(Asked::Read(target, id)) => {
+            let format = params.iter().find(|(name, _)| name == "_format");
+            let format = format.map(|(_, value)| value.as_str());
+            read(api, &target, id, format, headers, origin).await
         }
-        [name, id] if reads => {
-            let target = Target::from_name(name).ok_or_else(ApiError::not_found)?;
-            read(api, &target, id, format, &parts.headers, origin).await
+        Err((interaction, error)) => {
+            Err(refuse(api, headers, origin, interaction, None, error).await)
         }
-        // A write of anything, anywhere: this API has none (R009).
-        [] | ["metadata"] | [_] | [_, _] if !reads => {
-            Err(ApiError::method_not_allowed(READ_METHODS))
-        }
-        _ if !reads => Err(ApiError::method_not_allowed(READ_METHODS)),
-        _ => Err(ApiError::not_found()),
     }
+}
+
+/// What a request below the base asks for.
+enum Asked<'a> {
+    Statement,
+    Search(Target),
+    SearchByForm(Target),
+    Read(Target, &'a str),
+}
+
+/// Method and path, or why they lead nowhere and as which FHIR interaction that is written down.
+fn asked<'a>(method: &Method, segments: &[&'a str]) -> Result<Asked<'a>, (&'static str, ApiError)> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let target = |name: &str, interaction| {
+        Target::from_name(name).ok_or_else(|| (interaction, ApiError::not_found()))
+    };
+    match segments {
+        [name, "_search"] if method == Method::POST => {
+            target(name, "search-type").map(Asked::SearchByForm)
+        }
+        [_, "_search"] => Err(("search-type", ApiError::method_not_allowed(SEARCH_METHODS))),
+        // A write of anything, anywhere: this API has none (R009).
+        _ if !reads => Err((
+            match *method {
+                Method::POST => "create",
+                Method::PUT => "update",
+                Method::PATCH => "patch",
+                Method::DELETE => "delete",
+                _ => "operation",
+            },
+            ApiError::method_not_allowed(READ_METHODS),
+        )),
+        ["metadata"] => Ok(Asked::Statement),
+        [name] => target(name, "search-type").map(Asked::Search),
+        [name, id] => target(name, "read").map(|target| Asked::Read(target, id)),
+        _ => Err(("read", ApiError::not_found())),
+    }
+}
+
+/// A request that gets no further than its method, path, form or format is in the trail too, with who sent it where the
+/// token says so (R120).
+async fn refuse(
+    api: &Api,
+    headers: &HeaderMap,
+    origin: Origin,
+    name: &'static str,
+    kind: Option<Kind>,
+    error: ApiError,
+) -> ApiError {
+    let header = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let caller = authenticate(header, api.tokens.as_ref(), api.clock.now()).ok();
+    let interaction = Interaction {
+        name,
+        kind,
+        query: String::new(),
+    };
+    api.refuse_stranger(caller.as_ref(), origin, interaction, error)
+        .await
 }
 
 async fn read(

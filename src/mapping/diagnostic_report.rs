@@ -188,11 +188,7 @@ fn specimens(
         .iter()
         .enumerate()
         .map(|(n, sent)| {
-            let native = if sent.id.is_empty() {
-                format!("{}/specimen/{n}", entry.id)
-            } else {
-                sent.id.clone()
-            };
+            let native = native(entry, n, sent);
             let id = work.id(Kind::Specimen, &native, "");
             let codings = sent.kind.codings.iter();
             Mapped {
@@ -214,6 +210,35 @@ fn specimens(
         .collect()
 }
 
+fn native(entry: &Entry, n: usize, sent: &Specimen) -> String {
+    if sent.id.is_empty() {
+        format!("{}/specimen/{n}", entry.id)
+    } else {
+        sent.id.clone()
+    }
+}
+
+/// The specimen that a result was made from: the one of its report that names it, or names the battery that it is in.
+pub fn specimen_of(work: &Work<'_>, at: usize) -> Option<Box<types::Reference>> {
+    let above = work.tree.above(at);
+    let own: Vec<&str> = std::iter::once(at)
+        .chain(above.iter().copied())
+        .filter_map(|one| work.tree.get(one).map(|entry| entry.id.as_str()))
+        .collect();
+    above.into_iter().find_map(|up| {
+        let entry = work.tree.get(up)?;
+        let Body::Report(report) = &entry.body else {
+            return None;
+        };
+        let is_report = matches!(work.makes(up).first(), Some(super::plan::Make::Report(_)));
+        let mut sent = report.specimens.iter().enumerate().filter(|_| is_report);
+        let names = |one: &Specimen| one.members.iter().any(|id| own.contains(&id.as_str()));
+        let (n, found) = sent.find(|(_, one)| names(one))?;
+        let id = work.id(Kind::Specimen, &native(entry, n, found), "");
+        Some(Box::new(build::reference(Kind::Specimen, &id)))
+    })
+}
+
 fn specimen(work: &Work<'_>, id: &str, native: &str, sent: &Specimen) -> resources::Specimen {
     let collected = sent.collected.as_ref().and_then(common::date_time);
     resources::Specimen {
@@ -221,6 +246,12 @@ fn specimen(work: &Work<'_>, id: &str, native: &str, sent: &Specimen) -> resourc
         meta: work.meta(&[common::uk_profile("Specimen")], &[]),
         identifier: work.identifier(native, ""),
         r#type: common::concept_of(&sent.kind),
+        accession_identifier: sent.lab_id.as_deref().map(|number| {
+            Box::new(types::Identifier {
+                value: Some(number.into()),
+                ..Default::default()
+            })
+        }),
         subject: Some(work.subject()),
         received_time: sent.received.as_ref().and_then(common::date_time),
         collection: collected.map(|collected| resources::SpecimenCollection {

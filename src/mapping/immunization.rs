@@ -9,6 +9,9 @@ use crate::fhir::{Kind, Resource, build};
 use crate::record::{Body, Entry, Immunisation};
 use crate::tabs::catalogue::Section;
 
+const FUNCTION: &str = "http://terminology.hl7.org/CodeSystem/v2-0443";
+const ENTERING: &str = "Entering Provider (probably not the same as transcriptionist?)";
+
 /// One immunisation.
 pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
     let Some(entry) = work.tree.get(at) else {
@@ -48,7 +51,7 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         Some(date) => resources::ImmunizationOccurrence::DateTime(date),
         None => resources::ImmunizationOccurrence::String("unknown".into()),
     };
-    let performer = work.practitioner(entry.clinician.as_deref());
+    let performer = performers(work, entry);
     let resource = resources::Immunization {
         id: Some(id.as_str().into()),
         meta: work.meta(&[common::uk_profile("Immunization")], &sections),
@@ -73,13 +76,7 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         lot_number: body.batch.as_deref().map(Into::into),
         expiration_date: body.expiry.as_ref().and_then(common::day),
         site: body.site.as_ref().and_then(common::concept_of),
-        performer: performer
-            .into_iter()
-            .map(|actor| resources::ImmunizationPerformer {
-                actor,
-                ..Default::default()
-            })
-            .collect(),
+        performer,
         reason_reference: work.problems_of(at, losses),
         protocol_applied: body
             .part
@@ -102,6 +99,28 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
             sections,
         },
     );
+}
+
+/// Who is responsible for it, and who entered it where that is somebody else: Immunization has no recorder.
+fn performers(work: &mut Work<'_>, entry: &Entry) -> Vec<resources::ImmunizationPerformer> {
+    let responsible = work.practitioner(entry.clinician.as_deref());
+    let typist = entry.recorder.as_deref();
+    let typist = typist.filter(|_| entry.recorder != entry.clinician);
+    let by = |function, actor: Box<types::Reference>| resources::ImmunizationPerformer {
+        function,
+        actor,
+        ..Default::default()
+    };
+    let entering = || Box::new(build::concept(FUNCTION, "EP", Some(ENTERING)));
+    let mut out: Vec<_> = responsible
+        .map(|actor| by(None, actor))
+        .into_iter()
+        .collect();
+    out.extend(
+        work.practitioner(typist)
+            .map(|actor| by(Some(entering()), actor)),
+    );
+    out
 }
 
 /// Declined and contraindicated vaccinations are filed among the immunisations too: their term says that there was none.

@@ -60,6 +60,7 @@ pub fn observation(
             .map(|value| in_words_of(value, vital))
             .or_else(|| instead_of_value(work, entry)),
         interpretation: interpretation(work, losses, entry, body),
+        specimen: super::diagnostic_report::specimen_of(work, at),
         reference_range: ranges(work, losses, entry, body),
         has_member: members(work, at),
         component: components(body),
@@ -170,7 +171,8 @@ fn profile(vital: Option<&VitalSign>, category: Option<&str>, body: &Observation
     common::uk_profile(&match (vital, category) {
         (Some(sign), _) => format!("Observation-VitalSigns-{}", sign.profile),
         (None, Some("laboratory")) if body.group => "Observation-Group-Lab".to_owned(),
-        (None, Some("laboratory")) => "Observation-Lab".to_owned(),
+        // A test whose result was only typed has no value that may leave, which the laboratory profile wants.
+        (None, Some("laboratory")) if body.value.is_some() => "Observation-Lab".to_owned(),
         (None, _) => "Observation".to_owned(),
     })
 }
@@ -198,12 +200,7 @@ fn category(work: &Work<'_>, at: usize, section: Section) -> Option<&'static str
                 kind.and_then(|kind| kind.service.as_ref())
                     .is_some_and(|(service, _)| service == "LAB")
             });
-            let is_test = work.tree.get(at).is_some_and(|entry| {
-                let class = super::plan::class_of(work.ctx.tables, entry);
-                matches!(&entry.body, Body::Observation(o) if o.group || o.value.is_some())
-                    || class.is_some_and(|c| c.statement == super::tables::Statement::Investigation)
-            });
-            (by_laboratory && is_test).then_some("laboratory")
+            by_laboratory.then_some("laboratory")
         }
     }
 }

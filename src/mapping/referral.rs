@@ -29,6 +29,7 @@ pub fn referral(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
     let urgency = urgency(work, losses, entry, body);
     let from = work.organisation(body.from.as_deref());
     let to = work.organisation(body.to.as_deref());
+    let person = work.practitioner(body.to_person.as_deref());
     let practice = work.practice();
     let clinician = work.practitioner(entry.clinician.as_deref());
     let (requester, performer) = if body.inbound == Some(true) {
@@ -59,7 +60,7 @@ pub fn referral(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         authored_on: common::date_time(&entry.date),
         requester,
         performer_type: body.speciality.as_ref().and_then(common::concept_of),
-        performer: performer.into_iter().map(|to| *to).collect(),
+        performer: performer.into_iter().chain(person).map(|to| *to).collect(),
         reason_reference: work.problems_of(at, losses),
         ..Default::default()
     };

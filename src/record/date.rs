@@ -33,7 +33,8 @@ impl PartialDate {
         }
     }
 
-    /// The FHIR `dateTime` text: `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or a full instant with offset; `None` when unknown.
+    /// The FHIR `dateTime` text: `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or a full instant with offset, with a fraction of a
+    /// second where the source sent one; `None` when unknown.
     #[must_use]
     pub fn to_fhir(&self) -> Option<String> {
         match self {
@@ -41,7 +42,7 @@ impl PartialDate {
             Self::Year(y) => Some(format!("{y:04}")),
             Self::Month(y, m) => Some(format!("{y:04}-{m:02}")),
             Self::Day(date) => Some(date.to_string()),
-            Self::Moment(zoned) => Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()),
+            Self::Moment(zoned) => Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()),
         }
     }
 
@@ -110,4 +111,23 @@ impl fmt::Display for PartialDate {
 #[must_use]
 pub fn london() -> TimeZone {
     TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R206: EMIS Web's times of entry have milliseconds; they stay, and none are invented.
+    #[test]
+    fn a_moment_keeps_its_fraction_of_a_second() {
+        for text in [
+            "2011-09-22T11:00:28.977+01:00",
+            "2021-01-08T15:25:10.15+00:00",
+            "2020-11-25T13:55:21+00:00",
+        ] {
+            let at: Timestamp = text.parse().unwrap();
+            let date = PartialDate::Moment(at.to_zoned(london()));
+            assert_eq!(date.to_fhir().as_deref(), Some(text));
+        }
+    }
 }

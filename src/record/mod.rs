@@ -557,6 +557,10 @@ pub struct Specimen {
     pub collected: Option<PartialDate>,
     /// When received.
     pub received: Option<PartialDate>,
+    /// The laboratory's own number of it.
+    pub lab_id: Option<String>,
+    /// Native ids of the batteries and tests that were made from it.
+    pub members: Vec<String>,
 }
 
 /// A referral.
@@ -578,6 +582,8 @@ pub struct Referral {
     pub ubrn: Option<String>,
     /// Native id of the organisation referred to.
     pub to: Option<String>,
+    /// Native id of the person referred to: a [`Staff`].
+    pub to_person: Option<String>,
     /// Native id of the organisation referred from.
     pub from: Option<String>,
     /// Status in the source's words.

@@ -1,7 +1,7 @@
 //! What may leave: withholds what is labelled so, heals what pointed to it, encodes the rest once.
 //!
 //! Invariant: no reference, count, total, ETag or order tells that something was withheld. [`ReleasedRecord`] comes only out
-//! of [`withhold`], [`Held`] only out of a `ReleasedRecord`, and [`Released`], the view that one request may have of it, only
+//! of [`withhold()`], [`Held`] only out of a `ReleasedRecord`, and [`Released`], the view that one request may have of it, only
 //! out of [`for_caller`].
 
 mod bits;

@@ -7,7 +7,11 @@
 mod ends;
 mod support;
 
+mod crawl;
+mod exclusions;
+mod layering;
 mod patients;
 mod people;
+mod protocol;
 mod tabs;
 mod trail;

@@ -51,6 +51,20 @@ pub fn alone() -> MutexGuard<'static, TestGateway> {
     gateway
 }
 
+static STORIES: LazyLock<Mutex<TestGateway>> = LazyLock::new(|| {
+    let timing = Timing {
+        hold_seconds: 3600,
+        source_deadline_seconds: 60,
+        ..timing()
+    };
+    Mutex::new(TestGateway::start("stories", timing))
+});
+
+/// For tests that tell stories of their own, or very long ones: one at a time. Held until told to forget.
+pub fn stories() -> MutexGuard<'static, TestGateway> {
+    STORIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The sandbox's times, but a source that hangs is given up sooner.
 pub fn timing() -> Timing {
     Timing {

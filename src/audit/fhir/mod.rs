@@ -171,8 +171,8 @@ impl Shape {
     }
 }
 
-/// The interactions of FHIR that this gateway can be asked for.
-const INTERACTIONS: [&str; 11] = [
+/// The interactions of FHIR that this gateway can be asked for; of the writes it refuses every one.
+const INTERACTIONS: [&str; 15] = [
     "read",
     "vread",
     "search",
@@ -184,6 +184,10 @@ const INTERACTIONS: [&str; 11] = [
     "capabilities",
     "operation",
     "batch",
+    "create",
+    "update",
+    "patch",
+    "delete",
 ];
 
 /// The Consent that an event rests on.

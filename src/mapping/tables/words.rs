@@ -246,6 +246,44 @@ mod tests {
         assert_eq!(tables.ucum("MMOL/L"), None);
     }
 
+    // OpenHR's letters mean what its schema says, and EMIS Web's own words for an abnormal result are known (R028, R031).
+    #[test]
+    fn the_sources_letters_say_what_the_schema_says() {
+        let tables = Tables::load().unwrap();
+        let display = |field, letters: &[&str]| -> Vec<String> {
+            let known = |letter: &&str| tables.word(field, letter).map(|w| w.display.clone());
+            letters.iter().filter_map(known).collect()
+        };
+        assert_eq!(
+            display(Field::ReferralMode, &["E", "T", "V", "W", "M", "C"]),
+            [
+                "Electronic",
+                "Telephone",
+                "Verbal",
+                "Written",
+                "Mediated",
+                "WCCG"
+            ]
+        );
+        let methods = [
+            "P", "Q", "H", "O", "D", "B", "S", "A", "E", "OTC", "OOOH", "OH",
+        ];
+        assert_eq!(display(Field::IssueMethod, &methods).len(), methods.len());
+        for (words, code) in [
+            ("HI - Above high reference limit", "H"),
+            ("LO - Below low reference limit", "L"),
+            ("OR - Outside reference range", "A"),
+            ("PA - Potentially abnormal", "A"),
+            ("HI", "H"),
+        ] {
+            let word = tables.word(Field::Interpretation, words);
+            assert_eq!(word.map(|w| w.code.as_str()), Some(code), "{words}");
+        }
+        for letters in ["TFC", "TTC", "FFC", "HV"] {
+            assert!(tables.word(Field::EncounterClass, letters).is_some());
+        }
+    }
+
     #[test]
     fn rows_outside_the_vocabulary_or_twice_are_refused() {
         let units = &super::super::UNITS;

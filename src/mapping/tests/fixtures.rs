@@ -363,6 +363,7 @@ fn immunisations() -> GpRecord {
         }),
     );
     given.clinician = Some("nurse".to_owned());
+    given.recorder = Some("gp".to_owned());
     let named = entry(
         "named",
         read("657F.", "Second meningitis C vaccination"),
@@ -436,6 +437,8 @@ fn pathology() -> GpRecord {
                 kind: Coded::term("Serum"),
                 collected: Some(at(2026, 5, 1, 9)),
                 received: Some(day(2026, 5, 1)),
+                lab_id: Some("26/0042/A".to_owned()),
+                members: vec!["battery".to_owned()],
             }],
         }),
     );
@@ -768,6 +771,7 @@ fn referrals() -> GpRecord {
             mode: Some("E".to_owned()),
             ubrn: Some("000050001234".to_owned()),
             to: Some("hospital".to_owned()),
+            to_person: Some("nurse".to_owned()),
             status: Some("Sent".to_owned()),
             ..Default::default()
         },

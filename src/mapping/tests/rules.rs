@@ -343,6 +343,36 @@ fn restrictions_and_containers_come_down_the_whole_way() {
     let specimen = of(&record, "specimen", Kind::Specimen);
     assert_eq!(specimen.parent.as_ref(), Some(&report.id));
     assert_eq!(specimen.restrictions, [policy]);
+    // the specimen names the battery; what is in the battery was made from it too, what stands beside it was not
+    let from = format!("Specimen/{}", specimen.id);
+    assert_eq!(value(battery)["specimen"]["reference"], from.as_str());
+    assert_eq!(value(sodium)["specimen"]["reference"], from.as_str());
+    let beside = of(&record, "platelets", Kind::Observation);
+    assert!(value(beside).get("specimen").is_none());
+    assert_eq!(value(specimen)["accessionIdentifier"]["value"], "26/0042/A");
+}
+
+// R028: EMIS Web calls every test of a laboratory's report laboratory, also one whose result was only typed.
+#[test]
+fn what_a_laboratory_reported_is_laboratory_with_or_without_a_value() {
+    let mut record = emis();
+    let report = Report {
+        kind: Some("PATH".to_owned()),
+        ..Default::default()
+    };
+    let header = Coded::term("Laboratory report");
+    let header = entry("report", header, day(2026, 5, 1), Body::Report(report));
+    let mut film = said("film", Coded::term("Blood film"), day(2026, 5, 1));
+    film.parent = Some("report".to_owned());
+    let alone = said("alone", Coded::term("Blood film"), day(2026, 5, 1));
+    record.entries = vec![header, film, alone];
+    let record = mapped(record);
+    let category = |native| {
+        let one = value(of(&record, native, Kind::Observation));
+        one["category"][0]["coding"][0]["code"].clone()
+    };
+    assert_eq!(category("film"), "laboratory");
+    assert!(category("alone").is_null());
 }
 
 // What becomes no resource cannot be withheld in place of its children: its codes count for them.

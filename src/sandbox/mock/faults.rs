@@ -9,7 +9,7 @@ use super::state::Source;
 /// How a service misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// Answers rightly, after [`super::wire::SLOW`].
+    /// Answers rightly, after three seconds.
     Slow,
     /// Holds the connection until well beyond any deadline.
     Stall,

@@ -20,12 +20,18 @@ use jiff::civil::Date;
 pub use codes::concept;
 pub use diary::MARKER;
 
-use super::story::Person;
+use super::story::{Concept, Person};
 
 /// The people of the contract (`sandbox.md`), their stories anchored to `today`.
 #[must_use]
 pub fn contract(today: Date) -> Vec<Person> {
     contract::people(today)
+}
+
+/// The concepts of the 66 rows of Appendix A, in their order, to try the exclusion list with.
+#[must_use]
+pub fn appendix_a() -> Vec<Concept> {
+    listed::ROWS.iter().map(|row| row.concept.clone()).collect()
 }
 
 /// Ordinary person `index` of the series `seed`, made when asked for: the same arguments give the same person, entries

@@ -89,6 +89,19 @@ pub(super) fn iso_day(text: &str) -> Result<PartialDate, Unreadable> {
     Ok(iso(text)?.at(Precision::Day))
 }
 
+/// A date among words, such as a batch's expiry: ISO or British, whole or only a month or a year.
+pub(super) fn written(text: &str) -> Result<PartialDate, Unreadable> {
+    let iso_month = || {
+        let (year, month) = text.split_once('-')?;
+        let two = month.len() == 2 && !month.contains('-');
+        two.then(|| format!("{month}/{year}"))
+    };
+    match iso_month() {
+        Some(month) => assigned(Some(&month), None, None),
+        None => iso_day(text).or_else(|_| assigned(Some(text), None, None)),
+    }
+}
+
 /// An ISO date-time as a date with its time; a bare date stays a day.
 pub(super) fn iso_moment(text: &str) -> Result<PartialDate, Unreadable> {
     let precision = if text.contains('T') {
@@ -273,6 +286,24 @@ mod tests {
             "2024-07-01T12:20:00Z"
         );
         assert!(instant("2024").is_err());
+    }
+
+    // A batch's expiry in EMIS Web's own records is a day, a month or a year.
+    #[test]
+    fn a_date_among_words_keeps_its_precision() {
+        let at = |text| fhir(written(text));
+        for (sent, kept) in [
+            ("2025-12-01", "2025-12-01"),
+            ("2020-11", "2020-11"),
+            ("2023", "2023"),
+            ("11/2020", "2020-11"),
+            ("01/12/2025", "2025-12-01"),
+        ] {
+            assert_eq!(at(sent).as_deref(), Some(kept));
+        }
+        for bad in ["2020-13", "2020-1", "x-11", "11-2020", ""] {
+            assert_eq!(written(bad), Err(Unreadable), "{bad}");
+        }
     }
 
     #[test]

@@ -477,6 +477,8 @@ impl Draft {
                 Body::Referral(referral) => {
                     let known = has(&organisations, &referral.to);
                     check(&mut referral.to, known, &spot, "targetOrganisation");
+                    let known = has(&staff, &referral.to_person);
+                    check(&mut referral.to_person, known, &spot, "targetUserInRole");
                     let known = has(&organisations, &referral.from);
                     check(&mut referral.from, known, &spot, "sourceOrganisation");
                 }

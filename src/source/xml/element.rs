@@ -20,7 +20,7 @@ pub struct Element {
     pub children: Vec<Element>,
     /// Where its start tag begins, in bytes of the message.
     pub position: u64,
-    /// Its content was not kept (see [`Pull::element_without`]).
+    /// Its content was not kept (see `Pull::element_without`).
     pub passed_over: bool,
     read: Cell<bool>,
 }

@@ -139,5 +139,6 @@ fn referral(element: &Element) -> Referral {
         to: reference(element, "Provider", Kind::Location),
         from: reference(element, "SourceLocation", Kind::Location),
         status: status.map(str::to_owned),
+        ..Referral::default()
     }
 }

@@ -123,15 +123,16 @@ impl Reader {
         let kind = element.text_of("SpecimenType").map(Coded::term);
         let own = super::item::id(element);
         let _ = (element.text_of("ReportID"), element.text_of("SpecimenID"));
-        let specimen = Specimen {
+        let mut specimen = Specimen {
             id: own.unwrap_or_else(|| format!("{header}-at-{}", element.position)),
             kind: kind.unwrap_or_default(),
             collected,
             received,
+            ..Specimen::default()
         };
         if let Some(list) = element.child("EDIInvestigationList") {
             for battery in list.children("EDIInvestigation") {
-                self.battery(battery, header, report, &specimen);
+                self.battery(battery, header, report, &mut specimen);
             }
         }
         specimen
@@ -142,7 +143,7 @@ impl Reader {
         element: &Element,
         header: &str,
         report: Option<&str>,
-        specimen: &Specimen,
+        specimen: &mut Specimen,
     ) {
         let path = "EDIPathologyReportList/PathologyReport/EDIInvestigation";
         let place = Place {
@@ -177,6 +178,7 @@ impl Reader {
         }
         let battery = entry.id.clone();
         if !alone {
+            specimen.members.push(battery.clone());
             self.draft.entries.push(entry);
         }
         if let Some(list) = element.child("PathologyEventList") {
@@ -202,6 +204,9 @@ impl Reader {
                 }
                 losses.sweep(&spot, test);
                 test.settle();
+                if alone {
+                    specimen.members.push(entry.id.clone());
+                }
                 self.draft.entries.push(entry);
             }
         }

@@ -189,8 +189,7 @@ pub(in crate::source::emis) fn immunisation(
         if words == "negation" || label == "certainty" && words == "no" {
             out.not_given = true;
         } else if has("expiry") {
-            let text = text.unwrap_or_default();
-            let date = dates::iso_day(&text).or_else(|_| dates::assigned(Some(&text), None, None));
+            let date = dates::written(&text.unwrap_or_default());
             out.expiry = losses.date(spot, "code/qualifier", date);
         } else if has("batch") {
             out.batch = text;
@@ -244,6 +243,7 @@ fn referral(element: &Element) -> Referral {
         mode: text("referralMode"),
         ubrn: text("UBRN"),
         to: reference(element, "targetOrganisation"),
+        to_person: reference(element, "targetUserInRole"),
         from: reference(element, "sourceOrganisation"),
         status: None,
     }

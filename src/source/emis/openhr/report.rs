@@ -56,9 +56,11 @@ fn specimen(
     };
     let collected = moment("sampleDateTime").or_else(|| moment("collectionStartDate"));
     let received = moment("dateTimeReceivedByLab");
+    let mut members = Vec::new();
     for name in ["battery", "test"] {
         for part in element.children(name) {
             member(draft, id, part);
+            members.extend(part.own_text().map(native));
         }
     }
     let _ = element.attr("updateMode");
@@ -70,5 +72,13 @@ fn specimen(
             .unwrap_or_default(),
         collected,
         received,
+        lab_id: specimen_number(element.text_of("labSpecimenReference")),
+        members,
     }
+}
+
+/// The laboratory's number of a specimen; EMIS writes `Unknown` where it has none.
+fn specimen_number(sent: Option<&str>) -> Option<String> {
+    sent.filter(|number| !number.eq_ignore_ascii_case("unknown"))
+        .map(str::to_owned)
 }

@@ -358,7 +358,14 @@ fn p13_p14_report_battery_test() {
         report.collected.as_ref().and_then(fhir).as_deref(),
         Some("2024-04-09T08:15:00+01:00")
     );
-    assert_eq!(report.specimens[0].kind.text.as_deref(), Some("Blood"));
+    let specimen = &report.specimens[0];
+    assert_eq!(specimen.kind.text.as_deref(), Some("Blood"));
+    assert_eq!(specimen.lab_id.as_deref(), Some("S-1"));
+    let made_from_it: Vec<&str> = ["0021", "0022"]
+        .iter()
+        .map(|id| entry(&record, id).id.as_str())
+        .collect();
+    assert_eq!(specimen.members, made_from_it);
     let battery = entry(&record, "0021");
     assert!(observation(battery).group);
     assert_eq!(battery.parent.as_ref(), Some(&header.id));
@@ -473,6 +480,8 @@ fn p23_referrals() {
         Some("Cardiology")
     );
     assert!(r.to.is_some() && r.from.is_some());
+    let to = r.to_person.as_deref();
+    assert_eq!(to, Some("0d000000-0000-0000-0000-000000000001"));
     let bare =
         openhr("<event><id>e</id><eventType>REF</eventType><displayTerm>t</displayTerm></event>");
     assert!(matches!(bare.entries[0].body, Body::Referral(_)));

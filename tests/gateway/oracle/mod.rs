@@ -1,0 +1,51 @@
+//! An oracle that nobody here wrote: GP Connect records (FHIR STU3) that EMIS Web itself produced. Their content is
+//! written as OpenHR, read by the real adapter, mapped, and what comes out is held against the original, item by item.
+//!
+//! What differs stands in `tests/golden/oracle-differences.toml` with its count and its reason: a new difference fails.
+
+mod compare;
+mod compare_entries;
+mod compare_medication;
+mod r4;
+mod stu3;
+mod tables;
+pub mod tally;
+mod write;
+mod write_event;
+mod write_medication;
+mod xml;
+
+use openmig::record::OdsCode;
+
+const FILE: &str = "tests/golden/oracle-differences.toml";
+
+// R023 to R031, R206: every item of a record that EMIS Web produced
+#[test]
+fn emis_webs_own_records_come_out_as_emis_web_says() {
+    let records = stu3::samples();
+    if records.is_empty() {
+        return;
+    }
+    assert_eq!(records.len(), 4, "four samples");
+    let mut tally = tally::Tally::default();
+    for record in &records {
+        let message = write::open_hr(record);
+        let practice = OdsCode("A82038".to_owned());
+        let read = openmig::source::emis::read(message.as_bytes(), &practice);
+        let read = read.expect("a message that the adapter reads");
+        let mapped = r4::mapped(read, record.today);
+        compare_entries::all(&mut compare::Pair {
+            stu3: record,
+            r4: &mapped,
+            tally: &mut tally,
+        });
+    }
+    tally.print("GP Connect against R4");
+    let whole = tally.whole();
+    assert!(whole.total > 4000, "only {} items compared", whole.total);
+    tally.hold_to(FILE, include_str!("../../golden/oracle-differences.toml"));
+    assert!(
+        whole.agree * 1000 >= whole.total * 995,
+        "fewer than 99.5 % agree"
+    );
+}
