@@ -675,3 +675,25 @@ fn a_vaccination_that_was_not_given_is_not_completed() {
     assert!(!has(&record, "notified", Kind::Immunization));
     assert!(has(&record, "notified", Kind::Condition));
 }
+
+// R205: a state that no table knows is not "final"
+#[test]
+fn a_result_in_a_state_that_nobody_knows_is_not_final() {
+    let mut record = emis();
+    let result = |id: &str, status: Option<&str>| {
+        let code = read("44I5.", "Serum sodium");
+        let mut entry = valued(id, code, day(2026, 5, 1), number("140", "mmol/L"));
+        observation(&mut entry).status = status.map(str::to_owned);
+        entry
+    };
+    record.entries = vec![
+        result("none", None),
+        result("blank", Some(" ")),
+        result("odd", Some("withdrawn by laboratory")),
+    ];
+    let record = mapped(record);
+    let status = |native| value(of(&record, native, Kind::Observation))["status"].clone();
+    assert_eq!(status("none"), "final");
+    assert_eq!(status("blank"), "final");
+    assert_eq!(status("odd"), "unknown");
+}
