@@ -38,11 +38,7 @@ impl Api {
         id: &str,
         headers: &HeaderMap,
     ) -> Result<Response, ApiError> {
-        let interaction = || Interaction {
-            name: "read",
-            kind: Some(kind),
-            query: bounded(id),
-        };
+        let interaction = || Interaction::read(Some(kind), id);
         match self.find(visit, kind, id).await {
             Ok((released, place, etag)) => {
                 let disclosure = Disclosure {

@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use super::non_clinical::NonClinical;
 use super::outcome::ApiError;
 use super::state::{Api, Visit};
+use crate::access::catalogue;
 use crate::audit::fhir::{Gateway, audit_event};
 use crate::audit::reader::{Cursor, Filter, StoredEvent};
 use crate::audit::{AuditEntry, Disclosure, Interaction, Origin, What};
 use crate::fhir::{PatientId, to_json};
 use crate::occasion::consent_fhir;
+use crate::record::OdsCode;
 use crate::smart::caller::Caller;
 use crate::smart::scope::ScopeType;
 
@@ -24,7 +26,7 @@ impl Api {
     /// # Errors
     /// 403, 404 or 503, each with its audit row.
     pub async fn read_consent(&self, visit: &Visit, id: &str) -> Result<Response, ApiError> {
-        let interaction = || interaction("read", id);
+        let interaction = || Interaction::read(None, id);
         let found = if visit.caller.scopes.allows_read(ScopeType::Consent) {
             self.consent(visit).and_then(|consent| {
                 consent
@@ -142,7 +144,7 @@ impl Api {
                 .next()
                 .ok_or_else(ApiError::not_found)
         });
-        let interaction = interaction("read", id);
+        let interaction = Interaction::read(None, id);
         match found {
             Ok(event) => {
                 let json = self.event_json(&event)?;
@@ -202,7 +204,7 @@ impl Api {
             .await?;
         let link = |page: Option<Cursor>| {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(params.iter().filter(|(name, _)| name != "_page"));
+            query.extend_pairs(asked.understood.iter().filter(|(name, _)| name != "_page"));
             if let Some(Cursor(at)) = page {
                 query.append_pair("_page", &at.to_string());
             }
@@ -225,7 +227,20 @@ impl Api {
             .audit_of
             .clone()
             .filter(|_| caller.scopes.allows_search(ScopeType::AuditEvent));
+        // A token outlives neither a suspension nor the client's own place in the register (R108, R155).
+        let register = self.register.current();
+        let stands = |practice: &OdsCode| {
+            let found = register.organisations.get(practice);
+            let client = register.clients.get(&caller.client);
+            found.is_some_and(|found| !found.suspended)
+                && client.is_some_and(|client| client.audit_of.as_ref() == Some(practice))
+                && !self.register.holds().organisations.contains(practice)
+        };
         match practice {
+            Some(practice) if !stands(&practice) => Err(ApiError::forbidden(
+                "organisation-suspended",
+                catalogue::description("organisation-suspended"),
+            )),
             Some(practice) => Ok(Filter {
                 practice: Some(practice),
                 ..Filter::default()
@@ -266,6 +281,8 @@ impl Api {
 
 /// A search of the trail as understood.
 struct EventSearch {
+    /// For the links: what is not understood may be anything.
+    understood: Vec<(String, String)>,
     filter: Filter,
     count: usize,
     after: Option<Cursor>,
@@ -277,6 +294,7 @@ impl EventSearch {
             ApiError::bad_request("invalid-parameter", format!("{name} cannot be read."))
         };
         let (mut count, mut after) = (DEFAULT_COUNT, None);
+        let mut understood = Vec::new();
         for (name, value) in params {
             match name.as_str() {
                 "patient" | "entity" => {
@@ -317,10 +335,19 @@ impl EventSearch {
                         .clamp(1, MAX_COUNT)
                 }
                 "_page" => after = Some(Cursor(value.parse().map_err(|_| wrong("_page"))?)),
-                _ => {}
+                // To ignore one of these would answer another question: everybody's events in place of one patient's.
+                name if name.contains([':', '.']) || name == "_has" => {
+                    return Err(ApiError::bad_request(
+                        "modifier-not-supported",
+                        "Modifiers and chained parameters are not supported.",
+                    ));
+                }
+                _ => continue,
             }
+            understood.push((name.clone(), value.clone()));
         }
         Ok(Self {
+            understood,
             filter,
             count,
             after,

@@ -204,11 +204,7 @@ async fn read(
     headers: &HeaderMap,
     origin: Origin,
 ) -> Result<Response, ApiError> {
-    let interaction = || Interaction {
-        name: "read",
-        kind: target.kind(),
-        query: id.chars().take(64).collect(),
-    };
+    let interaction = || Interaction::read(target.kind(), id);
     let caller = caller(api, headers, &origin, interaction()).await?;
     if let Err(error) = negotiate(headers, format) {
         return Err(api

@@ -68,6 +68,10 @@ impl Api {
         else {
             return Err(ApiError::insufficient_scope());
         };
+        // A client that is no longer in the register has no live token either (R108).
+        if !self.register.current().clients.contains_key(&caller.client) {
+            return Err(ApiError::unauthorized(true));
+        }
         match self.occasions.check(&occasion, now) {
             Ok(occasion) => Ok(Visit {
                 caller,

@@ -134,6 +134,25 @@ pub struct Interaction {
     pub query: String,
 }
 
+impl Interaction {
+    /// A read of this id. What cannot be an id of ours may be anything, a patient's number or name too: it is not kept.
+    #[must_use]
+    pub fn read(kind: Option<Kind>, id: &str) -> Self {
+        let ours =
+            crate::fhir::PatientId::owner_of(id).is_some() || uuid::Uuid::parse_str(id).is_ok();
+        let query = if ours && row::is_id(id) {
+            id
+        } else {
+            "(no id of ours)"
+        };
+        Self {
+            name: "read",
+            kind,
+            query: query.to_owned(),
+        }
+    }
+}
+
 /// What is about to leave.
 #[derive(Debug, Clone)]
 pub struct Disclosure {

@@ -118,6 +118,8 @@ fn status(work: &Work<'_>, losses: &mut Losses, entry: &Entry, body: &Observatio
     match word.map(|word| word.code.as_str()) {
         Some("preliminary") => "preliminary",
         Some("unknown") => "unknown",
+        // Not final because nobody knows the word: it may say that the result was cancelled.
+        None if sent.is_some_and(|sent| !sent.trim().is_empty()) => "unknown",
         _ => "final",
     }
 }

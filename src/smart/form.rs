@@ -22,6 +22,9 @@ pub struct FormRequest {
 /// Largest form that is read, in bytes.
 pub const MAX_FORM: usize = 64 * 1024;
 
+/// Most parameters of a form: the endpoints know fewer than ten.
+const MAX_PARAMETERS: usize = 50;
+
 /// The parameters of a form; one without a value counts as left out (RFC 6749 section 3.1).
 #[derive(Clone, Default)]
 pub struct Form(Vec<(String, String)>);
@@ -62,6 +65,12 @@ impl Form {
             // The decoder puts U+FFFD where the bytes are not UTF-8.
             if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
                 return Err(OAuthError::invalid_request("The body is not UTF-8."));
+            }
+            // Each name is compared with all before it, and nobody has been authenticated yet.
+            if pairs.len() == MAX_PARAMETERS {
+                return Err(OAuthError::invalid_request(
+                    "There are too many parameters.",
+                ));
             }
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(OAuthError::invalid_request("A parameter is repeated."));
@@ -140,6 +149,13 @@ mod tests {
             let error = Form::read(&bad).err().unwrap();
             assert_eq!(error.error, "invalid_request", "{:?}", bad.body);
         }
+    }
+
+    #[test]
+    fn a_form_of_thousands_of_names_is_refused_early() {
+        let many: String = (0..MAX_PARAMETERS + 1).map(|n| format!("p{n}=&")).collect();
+        assert!(Form::parse(many.as_bytes()).is_err());
+        assert!(Form::parse(b"a=1&b=2").is_ok());
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use super::page::{Page, PageFault};
 use super::params::{self, ParamType};
 use super::query::{Criterion, DateAsk, TokenAsk, split_unescaped, unescape};
 use crate::fhir::Kind;
+use crate::record::NhsNumber;
 use crate::release::{Bits, Param, Released, ReleasedEntry};
 
 /// Matches on a page where `_count` says nothing.
@@ -163,8 +164,7 @@ impl Plan {
         let mut plan = Self::default();
         for (name, value) in ask.params {
             if plan.parameter(released, ask, name, value)? {
-                // An NHS number belongs in no address, not even in one that we write.
-                if !(ask.kind == Kind::Patient && name == Param::Identifier.name()) {
+                if !tells_of_patient(ask.kind, name, value) {
                     plan.understood.push((name.clone(), value.clone()));
                 }
             } else if !matches!(name.as_str(), "_format" | "_pretty") {
@@ -356,6 +356,19 @@ impl Plan {
             released.tabs().bits()
         )
     }
+}
+
+/// What says who the patient is belongs in no address, not even in one that we write, and not in the trail: number and date
+/// of birth of the Patient, and an NHS number that somebody takes for the id of something else.
+fn tells_of_patient(kind: Kind, name: &str, value: &str) -> bool {
+    let of_patient = [Param::Identifier, Param::Birthdate];
+    let by_id = [Param::Identifier, Param::Id];
+    let named = |params: &[Param]| params.iter().any(|param| param.name() == name);
+    kind == Kind::Patient && named(&of_patient)
+        || named(&by_id)
+            && value
+                .split([',', '|', '/'])
+                .any(|part| NhsNumber::parse(&part.replace([' ', '-'], "")).is_ok())
 }
 
 /// Refuses a control parameter that was given before.

@@ -14,3 +14,4 @@ mod patients;
 mod people;
 mod protocol;
 mod tabs;
+mod trail;

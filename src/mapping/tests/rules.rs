@@ -729,3 +729,25 @@ fn every_extension_of_ours_has_a_definition() {
         }
     }
 }
+
+// R205: a state that no table knows is not "final"
+#[test]
+fn a_result_in_a_state_that_nobody_knows_is_not_final() {
+    let mut record = emis();
+    let result = |id: &str, status: Option<&str>| {
+        let code = read("44I5.", "Serum sodium");
+        let mut entry = valued(id, code, day(2026, 5, 1), number("140", "mmol/L"));
+        observation(&mut entry).status = status.map(str::to_owned);
+        entry
+    };
+    record.entries = vec![
+        result("none", None),
+        result("blank", Some(" ")),
+        result("odd", Some("withdrawn by laboratory")),
+    ];
+    let record = mapped(record);
+    let status = |native| value(of(&record, native, Kind::Observation))["status"].clone();
+    assert_eq!(status("none"), "final");
+    assert_eq!(status("blank"), "final");
+    assert_eq!(status("odd"), "unknown");
+}
