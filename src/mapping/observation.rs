@@ -167,8 +167,7 @@ fn profile(vital: Option<&VitalSign>, category: Option<&str>, body: &Observation
     common::uk_profile(&match (vital, category) {
         (Some(sign), _) => format!("Observation-VitalSigns-{}", sign.profile),
         (None, Some("laboratory")) if body.group => "Observation-Group-Lab".to_owned(),
-        // A test whose result was only typed has no value that may leave, which the laboratory profile wants.
-        (None, Some("laboratory")) if body.value.is_some() => "Observation-Lab".to_owned(),
+        (None, Some("laboratory")) => "Observation-Lab".to_owned(),
         (None, _) => "Observation".to_owned(),
     })
 }
@@ -228,7 +227,7 @@ pub fn value(work: &Work<'_>, body: &Observation) -> Option<resources::Observati
 }
 
 /// Abnormal or normal, with the source's words where the table knows them (they may be typed, R032).
-fn interpretation(
+pub fn interpretation(
     work: &Work<'_>,
     losses: &mut Losses,
     entry: &Entry,
@@ -254,7 +253,7 @@ fn interpretation(
 }
 
 /// Ranges of a header say nothing (sources.md 3.9, 11).
-fn ranges(
+pub fn ranges(
     work: &Work<'_>,
     losses: &mut Losses,
     entry: &Entry,
