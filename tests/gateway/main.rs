@@ -6,6 +6,7 @@
 
 mod support;
 
+mod oracle;
 mod patients;
 mod people;
 mod tabs;
