@@ -2,7 +2,7 @@
 
 use super::common;
 use super::loss::{Losses, reason};
-use super::observation::category_concept;
+use super::observation::{category_concept, interpretation, ranges};
 use super::work::{Made, Work};
 use crate::fhir::model::{resources, types};
 use crate::fhir::{Kind, Resource, build};
@@ -79,7 +79,7 @@ pub fn reading(work: &mut Work<'_>, losses: &mut Losses, at: usize, n: usize) {
     let mut component = Vec::new();
     for (half, entry) in [(&SYSTOLIC, systolic), (&DIASTOLIC, diastolic)] {
         match entry {
-            Some(entry) => component.push(measured(work, half, entry, standard)),
+            Some(entry) => component.push(measured(work, losses, half, entry, standard)),
             // A missing half is said to be missing.
             None if standard => component.push(missing(half)),
             None => {}
@@ -100,6 +100,10 @@ pub fn reading(work: &mut Work<'_>, losses: &mut Losses, at: usize, n: usize) {
     {
         losses.entry(named, "range", reason::RANGE_ON_HEADER);
     }
+    let marked = match header.map(|header| (header, &header.body)) {
+        Some((header, Body::Observation(body))) => interpretation(work, losses, header, body),
+        _ => Vec::new(),
+    };
     let recorded = entries
         .iter()
         .filter_map(|at| work.tree.get(*at)?.recorded)
@@ -137,6 +141,7 @@ pub fn reading(work: &mut Work<'_>, losses: &mut Losses, at: usize, n: usize) {
                 Body::Observation(body) => super::observation::value(work, body),
                 _ => None,
             }),
+        interpretation: marked,
         component,
         ..Default::default()
     };
@@ -202,11 +207,19 @@ fn has_snomed(code: &types::CodeableConcept) -> bool {
 
 fn measured(
     work: &Work<'_>,
+    losses: &mut Losses,
     half: &Half,
     entry: &Entry,
     standard: bool,
 ) -> resources::ObservationComponent {
     let own = common::concept(&entry.code);
+    let (interpretation, reference_range) = match &entry.body {
+        Body::Observation(body) => (
+            interpretation(work, losses, entry, body),
+            ranges(work, losses, entry, body),
+        ),
+        _ => Default::default(),
+    };
     if !standard {
         let value = match &entry.body {
             Body::Observation(body) => super::observation::value(work, body),
@@ -216,6 +229,8 @@ fn measured(
             code: Box::new(own),
             data_absent_reason: value.is_none().then(|| Box::new(common::absent("unknown"))),
             value: value.and_then(as_component),
+            interpretation,
+            reference_range,
             ..Default::default()
         };
     }
@@ -234,6 +249,8 @@ fn measured(
                 ..value
             }))
         }),
+        interpretation,
+        reference_range,
         ..Default::default()
     }
 }

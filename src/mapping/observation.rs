@@ -173,8 +173,7 @@ fn profile(vital: Option<&VitalSign>, category: Option<&str>, body: &Observation
     common::uk_profile(&match (vital, category) {
         (Some(sign), _) => format!("Observation-VitalSigns-{}", sign.profile),
         (None, Some("laboratory")) if body.group => "Observation-Group-Lab".to_owned(),
-        // A test whose result was only typed has no value that may leave, which the laboratory profile wants.
-        (None, Some("laboratory")) if body.value.is_some() => "Observation-Lab".to_owned(),
+        (None, Some("laboratory")) => "Observation-Lab".to_owned(),
         (None, _) => "Observation".to_owned(),
     })
 }
@@ -242,7 +241,7 @@ fn instead_of_value(work: &Work<'_>, entry: &Entry) -> Option<resources::Observa
 }
 
 /// Abnormal or normal, with the source's words where the table knows them (they may be typed, R032).
-fn interpretation(
+pub fn interpretation(
     work: &Work<'_>,
     losses: &mut Losses,
     entry: &Entry,
@@ -268,7 +267,7 @@ fn interpretation(
 }
 
 /// Ranges of a header say nothing (sources.md 3.9, 11).
-fn ranges(
+pub fn ranges(
     work: &Work<'_>,
     losses: &mut Losses,
     entry: &Entry,

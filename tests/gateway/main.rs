@@ -10,6 +10,7 @@ mod support;
 mod crawl;
 mod exclusions;
 mod layering;
+mod oracle;
 mod patients;
 mod people;
 mod protocol;

@@ -352,6 +352,36 @@ fn restrictions_and_containers_come_down_the_whole_way() {
     assert_eq!(value(specimen)["accessionIdentifier"]["value"], "26/0042/A");
 }
 
+// R029: a mark and a range on a blood pressure stay, where they were put: on the whole or on a half.
+#[test]
+fn a_blood_pressure_keeps_its_marks_and_ranges() {
+    let mut record = emis();
+    let on = || day(2026, 5, 1);
+    let mut header = said("header", read("246..", "O/E - blood pressure"), on());
+    observation(&mut header).group = true;
+    observation(&mut header).abnormal = Some((true, None));
+    let half = |id: &str, code: &str, reading: &str| {
+        let mut half = valued(id, read(code, "O/E"), on(), number(reading, "mmHg"));
+        half.parent = Some("header".to_owned());
+        half
+    };
+    let mut systolic = half("systolic", "2469.", "182");
+    observation(&mut systolic).abnormal = Some((true, Some("High".to_owned())));
+    observation(&mut systolic).ranges = vec![Range {
+        high: Some(quantity(None, "140", "mmHg")),
+        ..Default::default()
+    }];
+    record.entries = vec![header, systolic, half("diastolic", "246A.", "80")];
+    let record = mapped(record);
+    let one = value(of(&record, "header", Kind::Observation));
+    let mark = |one: &serde_json::Value| one["interpretation"][0]["coding"][0]["code"].clone();
+    assert_eq!(mark(&one), "A");
+    let systolic = &one["component"][0];
+    assert_eq!(mark(systolic), "H");
+    assert_eq!(systolic["referenceRange"][0]["high"]["value"], 140);
+    assert!(mark(&one["component"][1]).is_null());
+}
+
 // R028: EMIS Web calls every test of a laboratory's report laboratory, also one whose result was only typed.
 #[test]
 fn what_a_laboratory_reported_is_laboratory_with_or_without_a_value() {

@@ -112,6 +112,19 @@ fn consultation(pair: &mut Pair<'_>, one: &Value, at: &str) {
     let (expected, made) = (minutes(one), minutes(found));
     pair.tally
         .same(kind, "minutes", expected.as_deref(), made.as_deref(), at);
+    let typed = list(one, "/participant")
+        .iter()
+        .find(|one| text(one, "/type/0/coding/0/code") == Some("REC"))
+        .and_then(|one| text(one, "/individual/reference"))
+        .map(|one| pair.name(id_of(one)));
+    if typed.is_some() && typed != by {
+        pair.tally
+            .left_out("who typed a consultation, where somebody else held it", at);
+    }
+    if one.get("location").is_some() {
+        pair.tally
+            .left_out("the record has no place for where a consultation was", at);
+    }
     if text(one, "/period/end").is_some() {
         pair.tally.left_out(
             "the end of a consultation, which follows from its start and minutes",
@@ -131,7 +144,8 @@ fn observation(pair: &mut Pair<'_>, one: &Value, at: &str) {
         .or(made.first())
         .copied();
     let Some(found) = found else {
-        if event::is_family_history(one) {
+        let situation = || stu3::term(&one["code"]) == Some("Family history with explicit context");
+        if event::is_family_history(one) || situation() {
             return pair.tally.left_out("family history has no tab", at);
         }
         let what = stu3::term(&one["code"]).unwrap_or_default();
@@ -141,6 +155,9 @@ fn observation(pair: &mut Pair<'_>, one: &Value, at: &str) {
     let became: Vec<&str> = made.iter().map(|one| stu3::kind(one)).collect();
     let became = format!("Observation as {}", became.join(" and "));
     *pair.tally.became.entry(became).or_default() += 1;
+    if let Some(half) = lone_half(one, found) {
+        return lone(pair, one, found, half, at);
+    }
     pair.common(two, one, found);
     problem_links(pair, two, one, &made);
     if stu3::kind(found) != kind {
@@ -179,6 +196,43 @@ fn observation(pair: &mut Pair<'_>, one: &Value, at: &str) {
         pair.tally.same(kind, "category", Some(category), made, at);
     }
     components(pair, one, found, at);
+}
+
+/// The half of the blood pressure that a reading on its own became.
+fn lone_half<'a>(one: &Value, found: &'a Value) -> Option<&'a Value> {
+    let own = list(one, "/code/coding")
+        .iter()
+        .find_map(|c| text(c, "/code"))?;
+    let alone = ["2469.00", "246A.00"].contains(&own);
+    let valued = |part: &&Value| part.get("valueQuantity").is_some();
+    list(found, "/component")
+        .iter()
+        .find(valued)
+        .filter(|_| alone)
+}
+
+fn lone(pair: &mut Pair<'_>, one: &Value, found: &Value, half: &Value, at: &str) {
+    let kind = "Observation";
+    let two = Two { kind, at };
+    pair.tally.by_rule(
+        kind,
+        "lone half",
+        "a half of a blood pressure stands in a panel",
+        at,
+    );
+    let part = Two {
+        kind: "Observation.component",
+        at,
+    };
+    pair.concept(part, one.get("code"), half.get("code"));
+    pair.value(part, one, half);
+    pair.date(two, "date", event::date(one), r4::date(found));
+    pair.recorded(two, event::recorded(one), r4::recorded(found));
+    let who = event::clinician(one).map(|id| pair.name(id));
+    pair.tally
+        .same(kind, "clinician", who.as_deref(), r4::clinician(found), at);
+    pair.encounter(two, one, found);
+    pair.status(two, "status", text(one, "/status"), text(found, "/status"));
 }
 
 /// EMIS counts specimens from 0, the adapter from 1.
@@ -377,7 +431,8 @@ fn specimen(pair: &mut Pair<'_>, one: &Value, at: &str) {
     pair.date(two, "taken", taken(one), taken(found));
     let received = |one| text(one, "/receivedTime");
     pair.date(two, "received", received(one), received(found));
-    let number = |one| text(one, "/accessionIdentifier/value");
+    let number =
+        |one| text(one, "/accessionIdentifier/value").filter(|number| *number != "Unknown");
     pair.tally
         .same(kind, "laboratory number", number(one), number(found), at);
     for (pointer, class) in [
@@ -427,6 +482,10 @@ fn problem(pair: &mut Pair<'_>, one: &Value, at: &str) {
     let expected = text(one, "/category/0/coding/0/code");
     pair.tally.same(kind, "category", expected, listed, at);
     pair.encounter(two, one, found);
+    for _ in 0..write::relations_of(one, "sibling").len() {
+        pair.tally
+            .left_out("OpenHR has no problems beside a problem, only above it", at);
+    }
     let related: Vec<String> = pair.problems(found);
     for (n, parent) in write::parents_of(one).into_iter().enumerate() {
         let parent = parent.trim_end_matches("-PROB").to_lowercase();

@@ -219,6 +219,11 @@ pub fn content_of(condition: &Value) -> impl Iterator<Item = &str> {
 
 /// The problems that a Condition says stand above it.
 pub fn parents_of(condition: &Value) -> Vec<&str> {
+    relations_of(condition, "parent")
+}
+
+/// The problems that a Condition names with this relation.
+pub fn relations_of<'a>(condition: &'a Value, relation: &str) -> Vec<&'a str> {
     let part = |one: &Value, name: &str, pointer: &str| -> Option<String> {
         let part = list(one, "/extension")
             .iter()
@@ -226,7 +231,7 @@ pub fn parents_of(condition: &Value) -> Vec<&str> {
         text(part, pointer).map(str::to_owned)
     };
     extensions(condition, "RelatedProblemHeader-1")
-        .filter(|one| part(one, "type", "/valueCode").as_deref() == Some("parent"))
+        .filter(|one| part(one, "type", "/valueCode").as_deref() == Some(relation))
         .filter_map(|one| {
             let target = list(one, "/extension")
                 .iter()

@@ -445,6 +445,11 @@ fn report(xml: &mut Xml, record: &Record, resource: &Value) {
                     let number = text(specimen, "/accessionIdentifier/value");
                     xml.leaf("labSpecimenReference", number);
                     xml.leaf("specimenType", text(specimen, "/type/text"));
+                    let fasting = "/collection/extension/0/valueCodeableConcept/text";
+                    xml.leaf("fastingStatus", text(specimen, fasting));
+                    let volume = stu3::number(specimen, "/collection/quantity/value");
+                    xml.leaf("volume", volume.as_deref());
+                    xml.leaf("volumeUnits", text(specimen, "/collection/quantity/unit"));
                     let taken = text(specimen, "/collection/collectedDateTime");
                     xml.leaf("sampleDateTime", taken.and_then(|one| one.get(..19)));
                     let received = text(specimen, "/receivedTime");
