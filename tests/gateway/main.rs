@@ -7,8 +7,10 @@
 mod ends;
 mod support;
 
+mod audit;
 mod crawl;
 mod exclusions;
+mod faults;
 mod layering;
 mod oracle;
 mod patients;
