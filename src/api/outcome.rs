@@ -19,7 +19,7 @@ pub struct ApiError {
     /// In plain words.
     pub text: String,
     /// `Allow`, `Retry-After` or `WWW-Authenticate`, where the status asks for one.
-    pub header: Option<(header::HeaderName, HeaderValue)>,
+    pub header: Option<Box<(header::HeaderName, HeaderValue)>>,
 }
 
 impl ApiError {
@@ -70,10 +70,10 @@ impl ApiError {
             "insufficient-scope",
             "The token's scopes do not cover this request.",
         );
-        error.header = Some((
+        error.header = Some(Box::new((
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static("Bearer error=\"insufficient_scope\""),
-        ));
+        )));
         error
     }
 
@@ -91,10 +91,10 @@ impl ApiError {
         } else {
             "Bearer"
         };
-        error.header = Some((
+        error.header = Some(Box::new((
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static(challenge),
-        ));
+        )));
         error
     }
 
@@ -107,7 +107,7 @@ impl ApiError {
             "read-only",
             "This API is read-only: only reads and searches are served.",
         );
-        error.header = Some((header::ALLOW, HeaderValue::from_static(allow)));
+        error.header = Some(Box::new((header::ALLOW, HeaderValue::from_static(allow))));
         error
     }
 
@@ -115,7 +115,10 @@ impl ApiError {
     #[must_use]
     pub fn unavailable(code: &'static str, text: &'static str) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "transient", code, text);
-        error.header = Some((header::RETRY_AFTER, HeaderValue::from_static("5")));
+        error.header = Some(Box::new((
+            header::RETRY_AFTER,
+            HeaderValue::from_static("5"),
+        )));
         error
     }
 
@@ -145,7 +148,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = NonClinical::outcome("error", self.issue, self.code, &self.text);
         let mut response = (self.status, body).into_response();
-        if let Some((name, value)) = self.header {
+        if let Some(header) = self.header {
+            let (name, value) = *header;
             response.headers_mut().insert(name, value);
         }
         response

@@ -77,6 +77,7 @@ pub fn label(
         // Two resources under one id (of different types) share what restricts either.
         let node = own.entry(mapped.id.clone()).or_default();
         merge(&mut node.reasons, &reasons);
+        node.checked |= list.uncheckable().spares_checked_contents() && is_checked(mapped);
         if mapped.parent.is_some() {
             node.parent.clone_from(&mapped.parent);
         }
@@ -132,6 +133,8 @@ pub fn label(
 #[derive(Debug, Default)]
 struct Node {
     reasons: Vec<Reason>,
+    /// Its own code speaks for it, whatever contains it.
+    checked: bool,
     parent: Option<String>,
 }
 
@@ -172,7 +175,7 @@ fn own_reasons(mapped: &Mapped, list: Option<&ExclusionList>) -> Vec<Reason> {
         .iter()
         .map(|(system, code)| (system.as_str(), code.as_str()));
     let written = codings(&mapped.resource);
-    for row in list.matches(reported.clone().chain(written)) {
+    for row in list.matches(reported.chain(written)) {
         let category = list.category_of(row);
         reasons.push(Reason::Listed {
             row: row.id.clone(),
@@ -183,12 +186,19 @@ fn own_reasons(mapped: &Mapped, list: Option<&ExclusionList>) -> Vec<Reason> {
     let checkable = match mapped.checkable {
         Checkable::NoCode => !must_have_code(mapped.kind),
         Checkable::LocalOnly => mapped.kind.is_supporting(),
-        Checkable::National => ExclusionList::can_check(reported),
+        Checkable::National => is_checked(mapped),
     };
     if !checkable && list.uncheckable().withholds(&mapped.sections) {
         reasons.push(Reason::Uncheckable);
     }
     reasons
+}
+
+/// It has a national code, hence the list has been asked about it.
+fn is_checked(mapped: &Mapped) -> bool {
+    let codings = mapped.codings.iter();
+    mapped.checkable == Checkable::National
+        && ExclusionList::can_check(codings.map(|(system, code)| (system.as_str(), code.as_str())))
 }
 
 /// Kinds whose whole point is their code: one without cannot be passed off as "nothing to check".
@@ -225,11 +235,20 @@ fn source_label(resource: &Resource) -> Option<Confidentiality> {
 fn with_inherited(own: &HashMap<String, Node>, id: &str) -> Vec<Reason> {
     const DEEPEST: usize = 32;
     let mut reasons = Vec::new();
+    let checked = own.get(id).is_some_and(|node| node.checked);
     let mut next = Some(id);
-    for _ in 0..DEEPEST {
+    for depth in 0..DEEPEST {
         let Some(id) = next else { return reasons };
         let Some(node) = own.get(id) else { break };
-        merge(&mut reasons, &node.reasons);
+        for reason in &node.reasons {
+            match reason {
+                Reason::Uncheckable if depth > 0 && checked => {}
+                Reason::Uncheckable if depth > 0 => {
+                    merge(&mut reasons, &[Reason::ContainerUncheckable]);
+                }
+                other => merge(&mut reasons, std::slice::from_ref(other)),
+            }
+        }
         next = node.parent.as_deref();
     }
     if next.is_some() {
@@ -279,6 +298,12 @@ impl Labelled {
     #[must_use]
     pub fn is_withheld(&self) -> bool {
         self.reasons.iter().any(Reason::withholds)
+    }
+
+    /// Must everything in it stay behind too?
+    #[must_use]
+    pub fn withholds_contents(&self) -> bool {
+        self.reasons.iter().any(Reason::flows_down)
     }
 
     /// What it is and where it came from.

@@ -332,6 +332,45 @@ fn what_cannot_be_checked_follows_the_policy() {
     assert_eq!(emis(it), [Reason::Uncheckable]);
 }
 
+// R051: an uncheckable name takes away the name, not the results that were checked; what cannot be checked itself goes too
+#[test]
+fn results_in_an_uncheckable_report_are_judged_by_their_own_code() {
+    let mut header = f::report(
+        "report",
+        "x",
+        "2020-01-01",
+        &["national", "local", "listed"],
+    );
+    header.codings.clear();
+    header.checkable = Checkable::LocalOnly;
+    let result = |name: &str, system: &str, code: &str| {
+        let it = f::observation(name, system, code, "2020-01-01", &[Section::BloodPressures]);
+        f::inside(it, "report")
+    };
+    let record = f::labelled(f::record(
+        SourceFamily::Emis,
+        vec![
+            f::patient(),
+            header,
+            result("national", system::READ_V2, "44I5."),
+            result("local", system::EMIS_LOCAL, "EMISNQAI1"),
+            result("listed", system::READ_V2, "R109."),
+        ],
+    ));
+    let reasons: Vec<_> = record.resources().iter().map(Labelled::reasons).collect();
+    assert_eq!(reasons[1], [Reason::Uncheckable]);
+    assert!(reasons[2].is_empty());
+    assert_eq!(reasons[3], [Reason::ContainerUncheckable]);
+    assert!(matches!(reasons[4], [Reason::Listed { .. }]));
+    let released = crate::release::withhold(record).unwrap();
+    let names: Vec<_> = released
+        .entries()
+        .iter()
+        .map(|it| it.id().to_owned())
+        .collect();
+    assert_eq!(names, [f::whose().to_string(), id("national")]);
+}
+
 // R041: switched off, a category alone leaves, still labelled
 #[test]
 fn a_category_that_is_switched_off_leaves_labelled() {

@@ -165,7 +165,7 @@ pub(super) fn write_labels(
 
 /// Labels of something that this gateway made itself out of released resources, for example a tab List: as high as the
 /// highest of them (high-water mark), with the handling that everything carries.
-pub fn clear_labels(meta: &mut t::Meta, highest: Confidentiality) {
+pub(crate) fn clear_labels(meta: &mut t::Meta, highest: Confidentiality) {
     write_labels(meta, highest, &[], &[], "");
 }
 

@@ -15,7 +15,8 @@ mod sctid;
 
 pub use label::{LabelError, Labelled, LabelledRecord, PracticeRules, label};
 pub use list::{ExclusionList, ListError, Row};
-pub use meta::{Confidentiality, clear_labels};
+pub use meta::Confidentiality;
+pub(crate) use meta::clear_labels;
 pub use policy::{Category, UncheckablePolicy};
 pub use reason::Reason;
 pub use report::{WithheldEntry, WithheldReport};

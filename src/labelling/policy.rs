@@ -34,6 +34,7 @@ pub(super) struct PolicyFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UncheckableFile {
+    contents: Contents,
     tabs: BTreeMap<String, Choice>,
     sections: BTreeMap<String, Choice>,
 }
@@ -45,10 +46,18 @@ enum Choice {
     Keep,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Contents {
+    OwnCode,
+    Withhold,
+}
+
 /// In which sections an entry is withheld whose code cannot be checked against the list (R051).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UncheckablePolicy {
     withheld: Vec<Section>,
+    contents: Contents,
 }
 
 impl UncheckablePolicy {
@@ -77,7 +86,10 @@ impl UncheckablePolicy {
                 }
             }
         }
-        Ok(Self { withheld })
+        Ok(Self {
+            withheld,
+            contents: file.contents,
+        })
     }
 
     /// Is an uncheckable entry of these sections withheld? One section is enough.
@@ -86,6 +98,12 @@ impl UncheckablePolicy {
         sections
             .iter()
             .any(|section| self.withheld.contains(section))
+    }
+
+    /// Does a result that was checked stay although what contains it could not be checked?
+    #[must_use]
+    pub fn spares_checked_contents(&self) -> bool {
+        self.contents == Contents::OwnCode
     }
 
     /// The sections in which such entries are withheld, in the agreement's order: for the published policy (R045).

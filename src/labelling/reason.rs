@@ -25,6 +25,8 @@ pub enum Reason {
     SourceLabel,
     /// No code that could be checked, in a section where that is not enough (R051).
     Uncheckable,
+    /// The same of what contains it, and it has no code of its own that could be checked.
+    ContainerUncheckable,
     /// The whole record is restricted.
     RestrictedRecord,
     /// What contains it is not in the record, so that its restrictions are unknown: fails closed.
@@ -44,6 +46,13 @@ impl Reason {
         )
     }
 
+    /// Does it hold for everything in the entry too? That a name could not be checked says nothing about the contents:
+    /// labelling has judged each of them.
+    #[must_use]
+    pub(crate) fn flows_down(&self) -> bool {
+        self.withholds() && !matches!(self, Self::Uncheckable | Self::ContainerUncheckable)
+    }
+
     /// The code of our CodeSystem of exclusion categories: the label that goes with it, and the key of the report's counts.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -53,7 +62,7 @@ impl Reason {
             Self::Private => "private",
             Self::Identifying => "identifying",
             Self::SourceLabel => "source-label",
-            Self::Uncheckable => "uncheckable",
+            Self::Uncheckable | Self::ContainerUncheckable => "uncheckable",
             Self::RestrictedRecord => "restricted-record",
             Self::ContainerUnknown => "container-unknown",
         }

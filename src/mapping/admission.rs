@@ -11,12 +11,13 @@ use crate::fhir::{Kind, Resource, build};
 use crate::record::{Body, PartialDate};
 use crate::tabs::catalogue::Section;
 
-/// The section says why it is empty whenever it is: whether something was withheld must not change what it says (R047).
+/// Where admissions come from, said always and in words that are true of a full section too: whether one was withheld must
+/// not change what the section says (R047).
 pub fn gaps(tables: &Tables) -> Vec<SectionGap> {
     vec![SectionGap {
         section: Section::Admissions,
         unavailable: false,
-        why: tables.wording().not_held.clone(),
+        why: tables.wording().admissions.clone(),
     }]
 }
 

@@ -71,20 +71,12 @@ fn is_past(work: &Work<'_>, entry: &Entry, problem: Option<&Problem>) -> bool {
     if word.is_some_and(|word| word.code == "ended") {
         return true;
     }
-    let linked: Vec<&Problem> = work
-        .record
-        .entries
+    let linked: Vec<ProblemStatus> = entry
+        .linked_problems
         .iter()
-        .filter(|other| {
-            let named = |link: &String| {
-                *link == other.id
-                    || other.problem.as_ref().and_then(|p| p.id.as_ref()) == Some(link)
-            };
-            entry.linked_problems.iter().any(named)
-        })
-        .filter_map(|other| other.problem.as_ref())
+        .filter_map(|link| work.problem_status(link))
         .collect();
-    !linked.is_empty() && linked.iter().all(|p| p.status == ProblemStatus::Past)
+    !linked.is_empty() && linked.iter().all(|status| *status == ProblemStatus::Past)
 }
 
 /// Summary holds current significant problems: those that are not said to be minor (design.md 4).

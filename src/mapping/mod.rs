@@ -23,6 +23,8 @@ mod procedure;
 mod referral;
 mod staff;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 mod work;
 
 pub use tables::{TableError, Tables};

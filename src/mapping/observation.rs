@@ -281,15 +281,10 @@ pub fn members(work: &Work<'_>, at: usize) -> Vec<types::Reference> {
         return Vec::new();
     };
     let mut out: Vec<types::Reference> = Vec::new();
-    for (below, entry) in work.record.entries.iter().enumerate() {
-        let nearest = work
-            .tree
-            .above(below)
-            .into_iter()
-            .find(|up| !work.makes(*up).is_empty());
-        if below == at || nearest != Some(at) {
+    for below in work.inside(at).iter().copied() {
+        let Some(entry) = work.tree.get(below) else {
             continue;
-        }
+        };
         let is_observation = work.makes(below).first().is_some_and(|make| {
             make.kind() == Kind::Observation && matches!(entry.body, Body::Observation(_))
         });

@@ -192,7 +192,10 @@ fn natives(tables: &Tables, tree: &Tree<'_>, at: usize, entry: &Entry) -> Vec<Ma
                 Some(false) => Vec::new(),
                 None => {
                     let named = kind.and_then(|kind| kind.section);
-                    let coded = class_of(tables, entry).and_then(|class| class.section);
+                    // A chapter of tests in general says less than the results inside.
+                    let coded = class_of(tables, entry)
+                        .and_then(|class| class.section)
+                        .filter(|section| *section != Section::OtherInvestigations);
                     vec![Make::Report(named.or(coded).into_iter().collect())]
                 }
             }

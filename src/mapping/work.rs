@@ -9,8 +9,8 @@ use super::{Checkable, Mapped, MappingContext};
 use crate::fhir::model::types;
 use crate::fhir::{Kind, Resource, build, uri};
 use crate::record::{
-    Body, Coded, Encounter, Entry, GpRecord, Organisation, PartialDate, Restriction, SourceFamily,
-    Staff, Value,
+    Body, Coded, Encounter, Entry, GpRecord, Organisation, PartialDate, ProblemStatus, Restriction,
+    SourceFamily, Staff, Value,
 };
 use crate::tabs::catalogue::{Section, TABS, TabSet};
 
@@ -29,6 +29,8 @@ pub struct Work<'a> {
     staff: HashMap<&'a str, &'a Staff>,
     organisations: HashMap<&'a str, &'a Organisation>,
     conditions: HashMap<&'a str, String>,
+    problems: HashMap<&'a str, ProblemStatus>,
+    inside: HashMap<usize, Vec<usize>>,
     used_staff: BTreeSet<&'a str>,
     used_organisations: BTreeSet<&'a str>,
     out: Vec<Mapped>,
@@ -86,6 +88,8 @@ impl<'a> Work<'a> {
                 .map(|o| (o.id.as_str(), o))
                 .collect(),
             conditions: HashMap::new(),
+            problems: HashMap::new(),
+            inside: HashMap::new(),
             used_staff: BTreeSet::new(),
             used_organisations: BTreeSet::new(),
             out: Vec::new(),
@@ -99,6 +103,16 @@ impl<'a> Work<'a> {
             })
             .collect();
         for (at, entry) in record.entries.iter().enumerate() {
+            let mut above = work.tree.above(at).into_iter();
+            if let Some(up) = above.find(|up| !work.makes(*up).is_empty()) {
+                work.inside.entry(up).or_default().push(at);
+            }
+            if let Some(problem) = &entry.problem {
+                work.problems.insert(&entry.id, problem.status);
+                if let Some(other) = problem.id.as_deref() {
+                    work.problems.insert(other, problem.status);
+                }
+            }
             let problem = |make: &Make| matches!(make, Make::Condition { problem: true, .. });
             let is_condition = |make: &Make| matches!(make, Make::Condition { .. });
             let makes = work.makes(at);
@@ -263,6 +277,16 @@ impl<'a> Work<'a> {
         out
     }
 
+    /// The state of a problem.
+    pub fn problem_status(&self, native: &str) -> Option<ProblemStatus> {
+        self.problems.get(native).copied()
+    }
+
+    /// The entries whose nearest container that became something is this one, in the order of the source.
+    pub fn inside(&self, at: usize) -> &[usize] {
+        self.inside.get(&at).map_or(&[], Vec::as_slice)
+    }
+
     /// The id of a problem's Condition.
     pub fn condition_id(&self, native: &str) -> Option<&str> {
         self.conditions.get(native).map(String::as_str)
@@ -279,11 +303,7 @@ impl<'a> Work<'a> {
 
     /// Our extension with the time of entry, for kinds that have no element for it (R206).
     pub fn recorded(&self, entry: &Entry) -> Vec<types::Extension> {
-        entry
-            .recorded
-            .map(|at| recorded_extension(at))
-            .into_iter()
-            .collect()
+        entry.recorded.map(recorded_extension).into_iter().collect()
     }
 
     /// Name and value pairs that hang off a code, where the kind has no components.

@@ -76,7 +76,8 @@ impl Held {
                 .cmp(&rank(b))
                 .then_with(|| a.date.newest_first(&b.date))
         });
-        let version = version(&practice, &rest, &gaps, ask);
+        let rule = lists::Rule::of(family, list_applied);
+        let version = version(&practice, rule, &rest, &gaps, ask);
 
         let mut lists = Vec::new();
         if !rest.is_empty() {
@@ -90,7 +91,7 @@ impl Held {
                 patient: &patient,
                 practice: &practice,
                 practice_name: ask.practice_name,
-                rule: lists::Rule::of(family, list_applied),
+                rule,
                 retrieved_at: ask.retrieved_at,
                 exclusions_url: ask.exclusions_url,
                 wording: ask.wording,
@@ -257,6 +258,7 @@ impl Held {
 /// Hash of everything that is shown, without the moment of retrieval.
 fn version(
     practice: &OdsCode,
+    rule: lists::Rule,
     entries: &[ReleasedEntry],
     gaps: &[SectionGap],
     ask: &HeldAsk<'_>,
@@ -267,6 +269,7 @@ fn version(
         hash.update(bytes);
     };
     part(practice.0.as_bytes());
+    part(&[rule as u8]);
     for entry in entries {
         part(entry.kind.name().as_bytes());
         part(entry.id.as_bytes());

@@ -78,7 +78,9 @@ pub fn withhold(record: LabelledRecord) -> Result<ReleasedRecord, ReleaseError> 
     let mut gone_ids: HashSet<String> = HashSet::new();
     for labelled in parts.resources {
         if labelled.is_withheld() {
-            gone_ids.insert(labelled.mapped().id.clone());
+            if labelled.withholds_contents() {
+                gone_ids.insert(labelled.mapped().id.clone());
+            }
         } else {
             let level = labelled.confidentiality();
             kept.push((labelled.into_mapped(), level));
@@ -132,7 +134,7 @@ pub fn withhold(record: LabelledRecord) -> Result<ReleasedRecord, ReleaseError> 
     })
 }
 
-/// What a withheld resource contains goes with it, however deep. Labelling has already passed restrictions down; this is
+/// What a withheld resource contains goes with it, however deep, unless its name alone could not be checked. Labelling has already passed restrictions down; this is
 /// the second look (governance.md 2.5: filter, label, filter again).
 fn drop_contained(kept: &mut Vec<(Mapped, Confidentiality)>, gone: &mut HashSet<String>) {
     loop {
@@ -263,7 +265,7 @@ impl ReleasedEntry {
         &self.json
     }
 
-    /// The tabs it stands in; none for supporting kinds, all ten for the Patient's sake only where mapping said so.
+    /// The tabs it stands in; none for supporting kinds.
     #[must_use]
     pub fn tabs(&self) -> TabSet {
         self.tabs

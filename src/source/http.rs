@@ -163,9 +163,14 @@ impl SourceHttp {
             .map_err(|_| SourceError::Unreachable("its address is not a URL".to_owned()))?;
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            let value = HeaderValue::from_str(value)
-                .map_err(|_| SourceError::Mismatch("a header that cannot be sent"))?;
-            map.insert(HeaderName::from_static(name), value);
+            let pair = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_str(value),
+            );
+            let (Ok(name), Ok(value)) = pair else {
+                return Err(SourceError::Mismatch("a header that cannot be sent"));
+            };
+            map.insert(name, value);
         }
         let gate = self.gate(&url, limits);
         let work = async {

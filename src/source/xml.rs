@@ -48,8 +48,8 @@ impl Default for Caps {
             attributes: 64,
             attribute_bytes: 64 * 1024,
             text_bytes: 1024 * 1024,
-            item_nodes: 50_000,
-            item_bytes: 4 * 1024 * 1024,
+            item_nodes: 200_000,
+            item_bytes: 8 * 1024 * 1024,
         }
     }
 }

@@ -339,6 +339,12 @@ fn key(coding: &Coding) -> (String, String) {
     (coding.system.clone(), code)
 }
 
+/// Did CTV3 take this code over from Read as it was? Its own codes begin with X, Y or U, its drugs with a small letter.
+fn is_inherited(code: &str) -> bool {
+    let own = code.bytes().next();
+    own.is_some_and(|first| first.is_ascii_digit() || (b'A'..=b'T').contains(&first))
+}
+
 impl Tables {
     /// What a statement's codes say of it: the first code that says anything, original before translations.
     #[must_use]
@@ -348,14 +354,25 @@ impl Tables {
 
     fn class(&self, coding: &Coding) -> Option<Class> {
         let (terminology, code) = key(coding);
-        if terminology == system::READ_V2 {
-            let code = code.trim_end_matches('.');
-            return (1..=code.len())
-                .rev()
-                .find_map(|length| self.codes.prefixes.get(code.get(..length)?).copied());
-        }
         let terminology = SYSTEMS.into_iter().find(|s| *s == terminology)?;
-        self.codes.exact.get(&(terminology, code)).copied()
+        match terminology {
+            system::READ_V2 => self.by_prefix(&code),
+            _ => self
+                .codes
+                .exact
+                .get(&(terminology, code.clone()))
+                .copied()
+                .or_else(|| {
+                    let inherited = terminology == system::CTV3 && is_inherited(&code);
+                    inherited.then(|| self.by_prefix(&code)).flatten()
+                }),
+        }
+    }
+
+    fn by_prefix(&self, code: &str) -> Option<Class> {
+        let code = code.trim_end_matches('.');
+        let mut lengths = (1..=code.len()).rev();
+        lengths.find_map(|length| self.codes.prefixes.get(code.get(..length)?).copied())
     }
 
     /// What the source's own category says; `None` where it leaves the decision to the code.
@@ -446,10 +463,9 @@ mod tests {
     fn ctv3_and_snomed_go_by_list_and_mind_their_case() {
         assert_eq!(says(system::CTV3, "XE0Ub").unwrap().0, Statement::Disorder);
         assert_eq!(says(system::CTV3, "xe0uB"), None);
-        assert_eq!(
-            says(system::SNOMED, "73211009"),
-            says(system::SNOMED, "73211009")
-        );
+        // Inherited from Read and in no list: the chapter decides.
+        assert_eq!(says(system::CTV3, "N21z2").unwrap().0, Statement::Disorder);
+        assert_eq!(says(system::CTV3, "Xzzzz"), None);
         assert_eq!(
             says(system::SNOMED, "1000731000000107"),
             Some((Statement::Investigation, Some(Section::Biochemistry)))

@@ -212,7 +212,6 @@ const ADMINISTRATIVE: &[&str] = &[
     "travelTime",
     "appointmentEvent",
     "accompanyingHCP",
-    "problemPage",
     "unFiled",
     "@unFiled",
     "@removeComponentsOnDelete",

@@ -43,6 +43,8 @@ impl Reader {
             restrictions: restrictions(element),
         };
         for component in element.children("component") {
+            // The page is layout.
+            let _ = component.text_of("problemPage");
             let Some(event) = reference(component, "event") else {
                 continue;
             };
