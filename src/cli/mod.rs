@@ -12,10 +12,11 @@ use clap::{Parser, Subcommand};
 
 use crate::audit::verify::TreeHead;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Timing;
 use crate::record::date::london;
 use crate::sandbox::mock::{self, People, Which};
 use crate::sandbox::population;
-use crate::sandbox::run::{SandboxOptions, start};
+use crate::sandbox::run::{SandboxOptions, sandbox_timing, start};
 
 /// An open Medical Interoperability Gateway.
 #[derive(Debug, Parser)]
@@ -44,6 +45,9 @@ enum Command {
         /// Seed of the ordinary patients: the same seed gives the same people
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Seconds that a looked-up record is held, where something is measured over a longer time than the usual hold
+        #[arg(long, hide = true)]
+        hold_seconds: Option<u64>,
     },
     /// Run a gateway with a configuration file
     Serve {
@@ -145,14 +149,19 @@ pub fn run() -> ExitCode {
             fresh,
             patients,
             seed,
+            hold_seconds,
         } => {
+            let timing = hold_seconds.map(|hold_seconds| Timing {
+                hold_seconds,
+                ..sandbox_timing()
+            });
             let options = SandboxOptions {
                 port,
                 data,
                 fresh,
                 patients,
                 seed,
-                timing: None,
+                timing,
             };
             block_on(async move {
                 let sandbox = start(&options).await.map_err(|error| error.to_string())?;
