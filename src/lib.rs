@@ -17,6 +17,7 @@ pub mod labelling;
 pub mod lookup;
 pub mod mapping;
 pub mod occasion;
+pub mod oversight;
 pub mod record;
 pub mod register;
 pub mod release;

@@ -433,6 +433,11 @@ fn take_agreement(raw: raw::Agreement, check: &mut Check<'_>) -> Agreement {
     check.that(url::Url::parse(&raw.policy).is_ok(), "policy", || {
         "the policy is not a URI".to_owned()
     });
+    for (name, role) in &raw.roles {
+        check.that(!role.clinical || role.duties.is_empty(), "R093", || {
+            format!("the role `{name}` is clinical and has a duty of oversight: nobody reviews their own looking")
+        });
+    }
     check.that(raw.roles.values().any(|role| role.clinical), "R100", || {
         "the agreement names no clinical role".to_owned()
     });

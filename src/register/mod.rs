@@ -64,6 +64,26 @@ pub struct Role {
     pub title: String,
     /// A qualified clinician in the sense of S2 6.2.2 can have it; an organisation still has to name it.
     pub clinical: bool,
+    /// What it may do besides looking. A clinical role has none: nobody reviews their own looking.
+    #[serde(default)]
+    pub duties: BTreeSet<Duty>,
+}
+
+/// What a person without clinical access may do. Every duty but [`Duty::Govern`] reaches the person's own organisations only.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duty {
+    /// A viewer's privacy officer: reviews overrides (R093) and audits access (R123).
+    ReviewAccess,
+    /// A practice's manager, or an IG office that acts for it: opt-out requests (R063, R066), what was viewed (R121), sharing
+    /// on and off (R005), subject access (R182).
+    RunPractice,
+    /// A practice's data protection officer: sees all that the practice sees but no clinical content (R183).
+    OverseePractice,
+    /// The oversight group: register, reports, suspensions of everybody (S2 4.7, 12).
+    Govern,
 }
 
 /// What an organisation is to the agreement.

@@ -150,10 +150,10 @@ gp = {{ title = "General practitioner", clinical = true }}
 consultant = {{ title = "Consultant", clinical = true }}
 nurse = {{ title = "Nurse", clinical = true }}
 receptionist = {{ title = "Receptionist", clinical = false }}
-privacy-officer = {{ title = "Privacy officer", clinical = false }}
-practice-manager = {{ title = "Practice manager", clinical = false }}
-dpo = {{ title = "Data protection officer", clinical = false }}
-oversight = {{ title = "Member of the oversight group", clinical = false }}
+privacy-officer = {{ title = "Privacy officer", clinical = false, duties = ["review-access"] }}
+practice-manager = {{ title = "Practice manager", clinical = false, duties = ["run-practice"] }}
+dpo = {{ title = "Data protection officer", clinical = false, duties = ["oversee-practice"] }}
+oversight = {{ title = "Member of the oversight group", clinical = false, duties = ["govern"] }}
 "#,
             review = self.day(200)
         )
