@@ -1,6 +1,7 @@
 //! Configuration of `openmig serve`: one TOML file, every key documented here, unknown keys refused, secrets only as
 //! paths of files. The sandbox builds the same values in the program.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +35,33 @@ pub struct Config {
     /// Times.
     #[serde(default)]
     pub timing: Timing,
+    /// Where notices go (R092).
+    #[serde(default)]
+    pub notices: Notices,
+}
+
+/// Where notices go. Without any of it they are in the oversight console alone.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notices {
+    /// Folder from which the operator's mailer takes messages.
+    pub mail_dir: Option<PathBuf>,
+    /// Their sender.
+    pub mail_from: Option<String>,
+    /// By ODS code, or `group`.
+    pub recipients: BTreeMap<String, NoticeRecipient>,
+}
+
+/// Where one recipient's notices go.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NoticeRecipient {
+    /// URL of its receiver.
+    pub webhook: Option<String>,
+    /// File of the secret that signs what is posted there.
+    pub webhook_secret: Option<PathBuf>,
+    /// Mail address.
+    pub mail: Option<String>,
 }
 
 /// Other systems.
@@ -187,6 +215,8 @@ mod tests {
             ("Services", "services."),
             ("Secrets", "secrets."),
             ("Timing", "timing."),
+            ("Notices", "notices."),
+            ("NoticeRecipient", "notices.recipients.<code>."),
         ] {
             let start = SOURCE.find(&format!("pub struct {name} {{")).unwrap();
             let body = &SOURCE[start..];
@@ -195,7 +225,16 @@ mod tests {
                 body.lines()
                     .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'))
                     .map(|(field, _)| format!("{prefix}{field}"))
-                    .filter(|key| !["services", "secrets", "timing"].contains(&key.as_str())),
+                    .filter(|key| {
+                        ![
+                            "services",
+                            "secrets",
+                            "timing",
+                            "notices",
+                            "notices.recipients",
+                        ]
+                        .contains(&key.as_str())
+                    }),
             );
         }
         keys

@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError, secret_32};
 use crate::fhir::IdKey;
 use crate::gateway::{GatewayParts, StartError, assemble, keep_house};
 use crate::occasion::{SealError, SealKey};
+use crate::oversight::delivery::{Courier, RouteError, Routes, RoutesHandle};
 use crate::record::date::london;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
 use crate::smart::signing::{SigningError, SigningKey};
@@ -43,6 +44,9 @@ pub enum ServeError {
     /// The network.
     #[error("{0}")]
     Network(#[from] std::io::Error),
+    /// Notices cannot be sent as configured.
+    #[error(transparent)]
+    Notices(#[from] RouteError),
     /// A file does not hold what it should.
     #[error("{0}")]
     File(String),
@@ -65,6 +69,11 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         .unwrap_or_else(|| format!("{}/user", config.issuer));
     let store = Arc::new(SqliteStore::open(&config.state_dir.join("openmig.sqlite"))?);
     let house = keep_house(Arc::clone(&store), Arc::clone(&clock));
+    let courier = Courier::new(
+        Arc::clone(&store) as _,
+        RoutesHandle::new(Routes::load(&config.notices)?),
+        Arc::clone(&clock),
+    )?;
     let parts = GatewayParts {
         issuer: config.issuer.clone(),
         user_base,
@@ -100,6 +109,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     tokio::select! {
         ended = served.into_future() => Ok(ended?),
         () = house => Ok(()),
+        () = courier.run() => Ok(()),
     }
 }
 

@@ -3,5 +3,6 @@
 //! Invariant: no clinical content, and nobody acts without an [`Actor`], which only the register can make.
 
 mod actor;
+pub mod delivery;
 
 pub use actor::{Actor, NotAllowed};

@@ -6,6 +6,7 @@
 pub mod contract;
 pub mod keys;
 pub mod mock;
+mod notices;
 pub mod population;
 pub mod register;
 pub mod routes;

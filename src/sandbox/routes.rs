@@ -14,8 +14,13 @@ use super::contract::Contract;
 use super::keys::SandboxKeys;
 use super::mock::MockState;
 use crate::clock::{Clock, ShiftedClock, SystemClock};
+use crate::oversight::delivery::{RoutesHandle, WebhookRoute};
 use crate::record::OdsCode;
 use crate::register::RegisterHandle;
+use crate::store::notices::Recipient;
+
+/// Signs webhooks that give no secret of their own; it protects nothing.
+const SANDBOX_WEBHOOK_SECRET: &str = "whsec_b3Blbm1pZyBzYW5kYm94OiBubyBzZWNyZXQ=";
 
 /// What the routes stand on.
 pub struct SandboxState {
@@ -29,6 +34,8 @@ pub struct SandboxState {
     pub mocks: Arc<MockState>,
     /// The register, for a client's organisation.
     pub register: RegisterHandle,
+    /// Where notices go.
+    pub notices: RoutesHandle,
     /// Token endpoint: audience of assertions.
     pub token_url: String,
 }
@@ -41,6 +48,7 @@ pub fn routes(state: Arc<SandboxState>) -> Router {
         .route("/sandbox/assertion", get(assertion))
         .route("/sandbox/clock", post(clock))
         .route("/sandbox/faults", post(faults))
+        .route("/sandbox/webhooks", post(webhooks))
         .with_state(state)
 }
 
@@ -127,6 +135,30 @@ async fn faults(State(state): State<Arc<SandboxState>>, Json(ask): Json<FaultAsk
             .into_response(),
         Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookAsk {
+    recipient: String,
+    url: Option<String>,
+    secret: Option<String>,
+}
+
+/// From now on this organisation (or `group`) is told here; without `url` nowhere.
+async fn webhooks(State(state): State<Arc<SandboxState>>, Json(ask): Json<WebhookAsk>) -> Response {
+    let secret = ask.secret.as_deref().unwrap_or(SANDBOX_WEBHOOK_SECRET);
+    let webhook = match &ask.url {
+        None => None,
+        Some(url) => match WebhookRoute::new(url, secret) {
+            Some(webhook) => Some(webhook),
+            None => return problem(StatusCode::BAD_REQUEST, "no such webhook can be"),
+        },
+    };
+    let to = Recipient::parse(&ask.recipient);
+    let routes = state.notices.current().with_webhook(to, webhook);
+    state.notices.replace(routes);
+    Json(json!({"recipient": ask.recipient, "url": ask.url, "secret": secret})).into_response()
 }
 
 fn problem(status: StatusCode, text: &str) -> Response {

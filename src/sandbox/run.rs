@@ -24,6 +24,7 @@ use crate::config::{Timing, loopback};
 use crate::fhir::{IdKey, PatientId};
 use crate::gateway::{Gateway, GatewayParts, StartError, assemble, keep_house};
 use crate::occasion::{SealError, SealKey};
+use crate::oversight::delivery::{Courier, RouteError, RoutesHandle};
 use crate::record::date::london;
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::RegisterHandle;
@@ -101,6 +102,9 @@ pub enum SandboxError {
     /// The sealing key.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// Notices.
+    #[error(transparent)]
+    Notices(#[from] RouteError),
     /// A server failed while running.
     #[error("a server stopped: {0}")]
     Server(std::io::Error),
@@ -175,12 +179,22 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     ));
     let issuer = format!("http://127.0.0.1:{}/fhir/r4", ports.gateway);
     let jwks = keys.server().public_jwks();
+    let notices = RoutesHandle::new(super::notices::routes(
+        &register.current(),
+        &options.data.join("outbox"),
+    )?);
+    let courier = Courier::new(
+        Arc::clone(&store) as _,
+        notices.clone(),
+        Arc::clone(&clock) as _,
+    )?;
     let sandbox_routes = routes(Arc::new(SandboxState {
         contract,
         keys,
         clock: Arc::clone(&clock),
         mocks: Arc::clone(&mocks),
         register: register.clone(),
+        notices,
         token_url: format!("{issuer}/token"),
     }));
     let parts = GatewayParts {
@@ -230,6 +244,10 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let house = keep_house(Arc::clone(&store), Arc::clone(&clock) as _);
     servers.spawn(async move {
         house.await;
+        Ok(())
+    });
+    servers.spawn(async move {
+        courier.run().await;
         Ok(())
     });
     let service = gateway
@@ -339,7 +357,7 @@ fn empty(data: &Path) -> Result<(), SandboxError> {
     for name in ["openmig.sqlite", "openmig.sqlite-wal", "openmig.sqlite-shm"] {
         remove(&data.join(name), |path| std::fs::remove_file(path))?;
     }
-    for name in ["keys", "register"] {
+    for name in ["keys", "register", "outbox"] {
         remove(&data.join(name), |path| std::fs::remove_dir_all(path))?;
     }
     Ok(())
@@ -420,6 +438,11 @@ fn banner(ports: SandboxPorts, register: &RegisterHandle, data: &Path) -> String
     let _ = writeln!(text, "  FHIR base = issuer  {base}/fhir/r4");
     let _ = writeln!(text, "  contract            {base}/sandbox/contract.json");
     let _ = writeln!(text, "  exclusions in force {base}/exclusions");
+    let _ = writeln!(
+        text,
+        "  notices as mails    {}",
+        data.join("outbox").display()
+    );
     let _ = writeln!(
         text,
         "  mock services       EMIS http://127.0.0.1:{}  SystmOne http://127.0.0.1:{} and tcp://127.0.0.1:{}  trace http://127.0.0.1:{}  EHR http://127.0.0.1:{}",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::notices::*;
 use super::*;
 use crate::audit::reader::{AuditReader, Cursor, Filter, Happening};
 use crate::audit::{AccessStep, AuditEntry, AuditLog, Disclosure, Interaction, Origin, What, row};
@@ -13,10 +14,10 @@ use crate::tabs::catalogue::{Tab, TabSet};
 
 /// Everything a store must be.
 pub(crate) trait Store:
-    TokenStore + OccasionStore + AuditLog + AuditReader + 'static
+    TokenStore + OccasionStore + NoticeStore + AuditLog + AuditReader + 'static
 {
 }
-impl<S: TokenStore + OccasionStore + AuditLog + AuditReader + 'static> Store for S {}
+impl<S: TokenStore + OccasionStore + NoticeStore + AuditLog + AuditReader + 'static> Store for S {}
 
 pub(crate) fn now() -> Timestamp {
     "2026-03-04T10:00:00Z".parse().unwrap()
@@ -151,6 +152,7 @@ pub(crate) async fn contract<S: Store>(store: Arc<S>) {
     occasions(&*store).await;
     refusals(&*store).await;
     sharing(&*store).await;
+    told(&*store).await;
     trail(&*store).await;
     reading(&*store).await;
 }
@@ -315,6 +317,162 @@ async fn sharing(store: &impl Store) {
         "an answer that came late does not undo a later one"
     );
     assert_eq!(say(&two, true, later(3)).await, Some(two.clone()));
+}
+
+// R092, R096: who has to be told is told with the override, nothing unfit is kept, and each delivery is taken by one.
+async fn told(store: &impl Store) {
+    let all = |filter: NoticeFilter| store.notices(&filter, 100).unwrap();
+    let kept = all(NoticeFilter::default());
+    let kinds: Vec<_> = kept.iter().map(|row| row.notice.kind).collect();
+    let (row, alert) = override_of(4);
+    assert_eq!(
+        kinds,
+        [NoticeKind::OverrideAtPractice, NoticeKind::OverrideAlert],
+        "of the override that was kept, none of the one that was not"
+    );
+    assert_eq!(kept[1].notice, alert.notices()[0]);
+    assert_eq!(
+        kept[0].notice.to,
+        Recipient::Organisation(row.practice.clone())
+    );
+
+    let notice = |id: &str, to: Recipient| Notice {
+        body: serde_json::json!({"since": "2026-03-01"}),
+        ..Notice::new(
+            id.to_owned(),
+            to,
+            NoticeKind::Suspension,
+            vec!["organisation/Z9S01".to_owned()],
+            later(1),
+        )
+    };
+    let mut unfit = notice("unfit", Recipient::Group);
+    unfit.about = vec!["Jo Example".to_owned()];
+    let two = vec![notice("fit", Recipient::Group), unfit];
+    assert!(store.put_notices(two).await.is_err(), "all or none");
+    assert_eq!(all(NoticeFilter::default()).len(), 2);
+    let viewer = Recipient::Organisation(row.viewer.clone());
+    let two = vec![
+        notice("one", Recipient::Group),
+        notice("two", viewer.clone()),
+    ];
+    store.put_notices(two.clone()).await.unwrap();
+    assert!(
+        store.put_notices(two).await.is_err(),
+        "an id is told of once"
+    );
+    for (filter, ids) in [
+        (
+            NoticeFilter {
+                to: Some(vec![Recipient::Group]),
+                ..NoticeFilter::default()
+            },
+            vec!["one"],
+        ),
+        (
+            NoticeFilter {
+                to: Some(vec![]),
+                ..NoticeFilter::default()
+            },
+            vec![],
+        ),
+        (
+            NoticeFilter {
+                to: Some(vec![viewer.clone(), Recipient::Group]),
+                kind: Some(NoticeKind::Suspension),
+                about: Some("organisation/Z9S01".into()),
+                ..NoticeFilter::default()
+            },
+            vec!["two", "one"],
+        ),
+        (
+            NoticeFilter {
+                about: Some("organisation/Z9S0".into()),
+                ..NoticeFilter::default()
+            },
+            vec![],
+        ),
+    ] {
+        let found: Vec<_> = all(filter.clone())
+            .into_iter()
+            .map(|row| row.notice.id)
+            .collect();
+        assert_eq!(found, ids, "{filter:?}");
+    }
+    assert!(
+        store
+            .acknowledge_notice("one", "oversight", later(2))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .acknowledge_notice("one", "other", later(3))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .acknowledge_notice("none", "other", later(3))
+            .await
+            .unwrap()
+    );
+    let one = all(NoticeFilter {
+        id: Some("one".into()),
+        ..NoticeFilter::default()
+    });
+    assert_eq!(
+        one[0].acknowledged,
+        Some(("oversight".to_owned(), later(2)))
+    );
+    let open = NoticeFilter {
+        open_only: true,
+        ..NoticeFilter::default()
+    };
+    assert_eq!(all(open).len(), 3);
+
+    // The head of each queue is due, nobody overtakes it, and only one takes it.
+    assert_eq!(store.due_deliveries(now()).unwrap().len(), 4);
+    let due = store.due_deliveries(later(1)).unwrap();
+    assert_eq!(due.len(), 6, "three recipients, two ways each");
+    assert!(due.iter().all(|due| due.notice.id != "two"));
+    let first = due[0].clone();
+    assert!(store.claim_delivery(&first, later(2)).await.unwrap());
+    assert!(!store.claim_delivery(&first, later(2)).await.unwrap());
+    let settled = Settled::Again("answered 503".into(), later(5));
+    store
+        .settle_delivery(&first, settled, later(1))
+        .await
+        .unwrap();
+    assert_eq!(store.due_deliveries(later(4)).unwrap().len(), 5);
+    let again = store.due_deliveries(later(5)).unwrap();
+    let again = again
+        .iter()
+        .find(|due| (due.seq, due.channel) == (first.seq, first.channel))
+        .unwrap();
+    assert_eq!(again.attempts, 1);
+    assert!(store.claim_delivery(again, later(6)).await.unwrap());
+    store
+        .settle_delivery(again, Settled::Delivered, later(5))
+        .await
+        .unwrap();
+    let done = all(NoticeFilter {
+        id: Some(first.notice.id.clone()),
+        ..NoticeFilter::default()
+    });
+    let done = done[0]
+        .deliveries
+        .iter()
+        .find(|delivery| delivery.channel == first.channel)
+        .unwrap();
+    assert!(done.delivered && done.done_at == Some(later(5)) && done.attempts == 2);
+    assert_eq!(done.last_error.as_deref(), Some("answered 503"));
+    let due = store.due_deliveries(later(5)).unwrap();
+    assert!(
+        due.iter()
+            .any(|due| due.notice.id == "two" && due.channel == first.channel),
+        "what came after it"
+    );
 }
 
 // R120, R125: every kind of row is taken, whatever is unknown.

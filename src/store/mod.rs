@@ -5,10 +5,12 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+pub mod notices;
 pub mod sqlite;
 
 use jiff::Timestamp;
 
+use self::notices::{Notice, NoticeKind, Recipient};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
 use crate::source::BoxFuture;
@@ -127,6 +129,36 @@ pub struct AlertRow {
     pub text: String,
     /// Raised.
     pub at: Timestamp,
+}
+
+impl AlertRow {
+    /// Who is told of the override: the viewer's privacy officer (R092) and the practice (R096). As with the alerts of the
+    /// Summary Care Record, a message names neither patient nor clinician: who may see them signs in.
+    #[must_use]
+    pub fn notices(&self) -> Vec<Notice> {
+        let about = vec![
+            format!("override/{}", self.id),
+            format!("organisation/{}", self.viewer),
+        ];
+        let notice = |id: String, to: &OdsCode, kind| Notice {
+            body: serde_json::json!({"reason": self.reason}),
+            ..Notice::new(
+                id,
+                Recipient::Organisation(to.clone()),
+                kind,
+                about.clone(),
+                self.at,
+            )
+        };
+        vec![
+            notice(self.id.clone(), &self.viewer, NoticeKind::OverrideAlert),
+            notice(
+                format!("{}-practice", self.id),
+                &self.practice,
+                NoticeKind::OverrideAtPractice,
+            ),
+        ]
+    }
 }
 
 /// Tokens and assertion ids.

@@ -4,12 +4,19 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::StoreError;
 
-/// `migrations/sqlite/`, in order. Files are only ever added.
-const MIGRATIONS: [(u32, &str, &str); 1] = [(
-    1,
-    "first",
-    include_str!("../../../migrations/sqlite/0001_first.sql"),
-)];
+/// `migrations/sqlite/`, in order. Files are only ever added; each that a store has not had yet is applied.
+const MIGRATIONS: &[(u32, &str, &str)] = &[
+    (
+        1,
+        "first",
+        include_str!("../../../migrations/sqlite/0001_first.sql"),
+    ),
+    (
+        2,
+        "notices",
+        include_str!("../../../migrations/sqlite/0002_notices.sql"),
+    ),
+];
 
 /// Brings the schema to this program's version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -29,7 +36,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         )));
     }
     for (version, name, sql) in MIGRATIONS {
-        if version > present {
+        let had: bool = transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM schema_version WHERE version = ?1)",
+            [version],
+            |row| row.get(0),
+        )?;
+        if !had {
             transaction.execute_batch(sql)?;
             transaction.execute(
                 "INSERT INTO schema_version (version, name) VALUES (?1, ?2)",

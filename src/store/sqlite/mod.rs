@@ -6,6 +6,7 @@
 mod audit;
 mod events;
 mod migrate;
+mod notices;
 mod occasions;
 mod read;
 #[cfg(test)]

@@ -90,6 +90,9 @@ fn insert_alert(connection: &Connection, row: &AlertRow) -> rusqlite::Result<()>
             row.text,
             Micros(row.at),
         ])?;
+    for notice in row.notices() {
+        super::notices::put(connection, &notice)?;
+    }
     Ok(())
 }
 
