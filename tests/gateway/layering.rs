@@ -11,7 +11,7 @@ pub fn sources() -> Vec<(String, String)> {
     found
 }
 
-fn gather(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) {
+pub fn gather(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -16,5 +16,6 @@ mod oracle;
 mod patients;
 mod people;
 mod protocol;
+mod requirements;
 mod tabs;
 mod trail;
