@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use jiff::SignedDuration;
 
 use crate::access::AddressRanges;
+use crate::api::oversight::{self, OversightApi};
 use crate::api::request::NetworkRule;
 use crate::api::state::Api;
 use crate::api::{exclusions_page, health, router};
@@ -200,6 +201,12 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         &parts.clock,
         parts.jwks,
     );
+    let oversight = Arc::new(OversightApi {
+        register: parts.register.clone(),
+        tokens: Arc::clone(&tokens),
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&parts.clock),
+    });
     let api = Arc::new(Api {
         base: parts.issuer,
         look_up: Arc::clone(&look_up),
@@ -217,6 +224,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     };
     let beside = beside
         .merge(smart)
+        .merge(oversight::routes(oversight))
         .merge(exclusions_page::routes(exclusions))
         .merge(health::routes(Arc::clone(&api)));
     Ok(Gateway {

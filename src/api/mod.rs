@@ -9,6 +9,7 @@ pub mod health;
 pub mod metadata;
 pub mod non_clinical;
 pub mod outcome;
+pub mod oversight;
 pub mod records;
 pub mod request;
 pub mod router;

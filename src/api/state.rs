@@ -13,7 +13,7 @@ use crate::fhir::PatientId;
 use crate::labelling::ExclusionList;
 use crate::lookup::{FindAsk, LookUp, LookUpError};
 use crate::occasion::{OccasionRefusal, Occasions, ReadOccasion, ReadRefusal};
-use crate::register::RegisterHandle;
+use crate::register::{GROUP, RegisterHandle};
 use crate::release::Held;
 use crate::smart::caller::Caller;
 use crate::store::TokenStore;
@@ -192,7 +192,8 @@ impl Api {
         if let Some(caller) = caller {
             entry.client = Some(caller.client.clone());
             entry.clinician.clone_from(&caller.clinician);
-            entry.viewer = Some(caller.organisation.clone());
+            // The oversight group is no organisation.
+            entry.viewer = Some(caller.organisation.clone()).filter(|ods| ods.0 != GROUP);
             entry.occasion.clone_from(&caller.occasion);
             entry.patient.clone_from(&caller.patient);
             entry.practice.clone_from(&caller.audit_of);

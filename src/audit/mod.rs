@@ -108,6 +108,17 @@ pub enum What {
     Disclosure(Disclosure),
     /// A FHIR request was refused.
     Refused(Interaction),
+    /// A person of oversight asked for something or did something (R130, R183): the question, and the ids that it concerned.
+    Oversight(Overseen),
+}
+
+/// What a person of oversight saw or did.
+#[derive(Debug, Clone)]
+pub struct Overseen {
+    /// `oversight-read` or `oversight-act`, with what was asked.
+    pub interaction: Interaction,
+    /// Ids of reports, cases and events; never of clinical resources.
+    pub other_ids: Vec<String>,
 }
 
 /// Steps of getting access.

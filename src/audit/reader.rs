@@ -66,11 +66,13 @@ pub enum Happening {
     Disclosure,
     /// A FHIR request was refused.
     Refused,
+    /// A person of oversight saw or did something.
+    Oversight,
 }
 
 impl Happening {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Token,
         Self::Occasion,
         Self::Override,
@@ -78,6 +80,7 @@ impl Happening {
         Self::Intent,
         Self::Disclosure,
         Self::Refused,
+        Self::Oversight,
     ];
 
     /// As it is stored, and its code in our CodeSystem of audit steps.
@@ -91,6 +94,7 @@ impl Happening {
             Self::Intent => "intent",
             Self::Disclosure => "disclosure",
             Self::Refused => "refused",
+            Self::Oversight => "oversight",
         }
     }
 

@@ -113,9 +113,7 @@ impl Row {
     /// # Errors
     /// No random bytes, or an id that is none.
     pub fn new(entry: AuditEntry) -> Result<Self, AuditError> {
-        if let What::Disclosure(disclosed) = &entry.what
-            && !disclosed.other_ids.iter().all(|id| is_id(id))
-        {
+        if !other_ids(&entry.what).iter().all(|id| is_id(id)) {
             return Err(AuditError::NoId);
         }
         Self::build(entry, None)
@@ -149,12 +147,7 @@ impl Row {
             id: clock::new_id(),
             address: entry.origin.address.map(|address| address.to_string()),
             purpose: (!entry.purpose.is_empty()).then(|| entry.purpose.join(" ")),
-            other_ids: match &entry.what {
-                What::Disclosure(disclosed) if !disclosed.other_ids.is_empty() => {
-                    Some(disclosed.other_ids.join("\n"))
-                }
-                _ => None,
-            },
+            other_ids: Some(other_ids(&entry.what).join("\n")).filter(|ids| !ids.is_empty()),
             digest,
             salt,
             leaf: [0; 32],
@@ -187,6 +180,7 @@ impl Row {
                 Some(disclosure),
             ),
             What::Refused(interaction) => ("refused", Some(interaction), None),
+            What::Oversight(overseen) => ("oversight", Some(&overseen.interaction), None),
         };
         let version = match (&self.digest, disclosure) {
             (Some((version, _)), _) => Some(version.as_str()),
@@ -229,6 +223,15 @@ impl Row {
             entries.map_or(Field::Null, Field::Blob),
             Field::text(self.other_ids.as_deref()),
         ]
+    }
+}
+
+/// The ids that are of no held record.
+fn other_ids(what: &What) -> &[String] {
+    match what {
+        What::Disclosure(disclosed) => &disclosed.other_ids,
+        What::Oversight(overseen) => &overseen.other_ids,
+        What::Access(_) | What::Intent | What::Refused(_) => &[],
     }
 }
 

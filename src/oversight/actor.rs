@@ -31,6 +31,26 @@ impl Actor {
         })
     }
 
+    /// The same person as the token of one organisation's client lets them act: for that organisation only, and without the
+    /// group's duty. `None` is the group's own client: nothing but the group's duty is left.
+    #[must_use]
+    pub fn bound_to(mut self, organisation: Option<&OdsCode>) -> Self {
+        self.organisations.retain(|own| organisation == Some(own));
+        match organisation {
+            Some(_) => self.duties.remove(&Duty::Govern),
+            None => {
+                self.duties.retain(|duty| *duty == Duty::Govern);
+                true
+            }
+        };
+        self
+    }
+
+    /// The duties.
+    pub fn duties(&self) -> impl Iterator<Item = Duty> {
+        self.duties.iter().copied()
+    }
+
     /// Username, as it goes into histories and the audit trail.
     #[must_use]
     pub fn username(&self) -> &str {
@@ -106,6 +126,26 @@ mod tests {
         assert_eq!(group.must(Duty::Govern, &ods("Z99002")), Ok(()));
         assert_eq!(
             group.must(Duty::RunPractice, &ods("Z99002")),
+            Err(NotAllowed)
+        );
+    }
+
+    // R108, R112: a token reaches no further than the client that asked for it
+    #[test]
+    fn a_client_binds_a_person_to_its_own_organisation() {
+        let register = sandbox_register();
+        let dpo = Actor::of(&register, "dpo").unwrap();
+        let bound = dpo.clone().bound_to(Some(&ods("Z99001")));
+        assert_eq!(bound.must(Duty::OverseePractice, &ods("Z99001")), Ok(()));
+        assert_eq!(
+            bound.must(Duty::OverseePractice, &ods("Z99002")),
+            Err(NotAllowed)
+        );
+        assert_eq!(dpo.bound_to(None).duties().count(), 0);
+        let group = Actor::of(&register, "oversight").unwrap();
+        assert_eq!(group.clone().bound_to(None).must_govern(), Ok(()));
+        assert_eq!(
+            group.bound_to(Some(&ods("Z99001"))).must_govern(),
             Err(NotAllowed)
         );
     }

@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::load::Check;
-use super::{Client, ClientAuthentication, OrganisationKind, Register, raw};
+use super::{Client, ClientAuthentication, OrganisationKind, OversightOf, Register, raw};
 use crate::record::OdsCode;
 
 impl Register {
@@ -44,6 +44,20 @@ impl Register {
                 format!("the client `{id}` reads an audit trail: it needs keys, belongs to that practice, names no clinician")
             });
         }
+        match raw.oversight {
+            None => {}
+            Some(OversightOf::Organisation) => {
+                check.that(by_keys && organisation.is_some(), "R108", || {
+                    format!("the client `{id}` names people of oversight, so it needs keys and an organisation")
+                });
+            }
+            Some(OversightOf::Group) => {
+                let alone = organisation.is_none() && audit_of.is_none() && !raw.named_clinician;
+                check.that(by_keys && alone, "R107", || {
+                    format!("the client `{id}` is the oversight group's, so it needs keys, and neither an organisation, a trail nor clinicians")
+                });
+            }
+        }
         let code_flow = !by_keys;
         check.that(
             code_flow != raw.redirect_uris.is_empty(),
@@ -71,6 +85,7 @@ impl Register {
                 organisation,
                 named_clinician: raw.named_clinician,
                 audit_of,
+                oversight: raw.oversight,
                 may_introspect: raw.may_introspect,
                 redirect_uris: raw.redirect_uris,
             },

@@ -204,11 +204,26 @@ pub struct Client {
     pub named_clinician: bool,
     /// It reads the audit trail of this practice's own patients, and nothing else.
     pub audit_of: Option<OdsCode>,
+    /// Whose people it may name for oversight (`scope=oversight`); `None`: nobody's.
+    pub oversight: Option<OversightOf>,
     /// It may introspect tokens.
     pub may_introspect: bool,
     /// Registered redirect URIs, exact.
     pub redirect_uris: Vec<String>,
 }
+
+/// Whose people a client may name for oversight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OversightOf {
+    /// Those of the client's own organisation, and for that organisation only.
+    Organisation,
+    /// The oversight group's (S2 4.7); such a client belongs to no organisation and never reads a record.
+    Group,
+}
+
+/// Stands where an organisation's code would for what the oversight group does. Lower case, so no ODS code is ever the same.
+pub const GROUP: &str = "group";
 
 /// How a client authenticates.
 #[derive(Debug, Clone)]

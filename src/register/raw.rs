@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use super::{OrganisationKind, Role};
+use super::{OrganisationKind, OversightOf, Role};
 use crate::record::SourceFamily;
 
 /// A TOML local date.
@@ -116,6 +116,7 @@ pub struct Client {
     #[serde(default)]
     pub named_clinician: bool,
     pub audit_of: Option<String>,
+    pub oversight: Option<OversightOf>,
     #[serde(default)]
     pub may_introspect: bool,
     #[serde(default)]

@@ -12,18 +12,20 @@ use serde_json::{Value, json};
 use crate::clock::new_id;
 use crate::fhir::uri::{ACT_REASON, ODS_CODE};
 use crate::record::OdsCode;
+use crate::register::GROUP;
 use crate::smart::signing::{SigningAlgorithm, SigningError, SigningKey, generate_jwk};
 
 /// The base of every sandbox user's `subject_id`.
 pub const USER_BASE: &str = "https://openmig.org/sandbox/user";
 
 /// The clients that have a key, with its algorithm (sandbox.md, clients). A client's kid is `<client_id>-1`.
-pub const KEY_CLIENTS: [(&str, SigningAlgorithm); 5] = [
+pub const KEY_CLIENTS: [(&str, SigningAlgorithm); 6] = [
     ("sandbox-backend", SigningAlgorithm::Rs384),
     ("sandbox-backend-walkin", SigningAlgorithm::Rs384),
     ("sandbox-backend-es", SigningAlgorithm::Es384),
     ("sandbox-audit-backend", SigningAlgorithm::Es384),
     ("sandbox-audit-backend-z99002", SigningAlgorithm::Es384),
+    ("sandbox-oversight", SigningAlgorithm::Es384),
 ];
 
 const SERVER: (&str, SigningAlgorithm) = ("sandbox-server", SigningAlgorithm::Rs256);
@@ -147,9 +149,16 @@ impl SandboxKeys {
     }
 }
 
-/// `extensions` as sandbox.md shows it.
+/// `extensions` as sandbox.md shows it; for the oversight group, which has no ODS code, without the organisation.
 #[must_use]
 pub fn hl7_b2b(username: &str, organisation: &OdsCode) -> Value {
+    if organisation.0 == GROUP {
+        return json!({"hl7-b2b": {
+            "version": "1",
+            "subject_name": username,
+            "subject_id": format!("{USER_BASE}#{username}"),
+        }});
+    }
     json!({"hl7-b2b": {
         "version": "1",
         "subject_name": username,

@@ -10,7 +10,8 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use crate::register::{
-    AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, Register, RegisterErrors, RegisterFiles, USERS,
+    AGREEMENT, CLIENTS, GROUP, ORGANISATIONS, PROTOCOLS, Register, RegisterErrors, RegisterFiles,
+    USERS,
 };
 
 /// Where the parts of the sandbox listen, all on 127.0.0.1.
@@ -72,7 +73,8 @@ pub enum SandboxRegisterError {
 pub const WEB_SECRET: &str = "sandbox-web-secret";
 
 /// The clients whose public key set must be given, each with its organisation.
-const KEY_CLIENTS: [(&str, &str, bool); 4] = [
+const KEY_CLIENTS: [(&str, &str, bool); 5] = [
+    ("sandbox-oversight", GROUP, false),
     ("sandbox-backend", "Z9H01", true),
     ("sandbox-backend-walkin", "Z9S01", true),
     ("sandbox-audit-backend", "Z99001", false),
@@ -374,23 +376,32 @@ id = "sandbox-backend-es"
 organisation = "Z9O01"
 authentication = {{ jwks_url = "{gateway}/sandbox/keys/sandbox-backend-es.jwks.json", local = true }}
 named_clinician = true
+oversight = "organisation"
 "#,
             web = secret_hash(WEB_SECRET),
             viewer = secret_hash(self.viewer_secret),
         ));
         for (id, organisation, named_clinician) in KEY_CLIENTS {
             let keys = self.keys.get(id).ok_or(SandboxRegisterError::NoKeys(id))?;
-            let purpose = if named_clinician {
-                "named_clinician = true".to_owned()
-            } else {
-                format!("audit_of = \"{organisation}\"")
+            let organisation_line = format!("organisation = \"{organisation}\"");
+            let purpose = match (id, named_clinician) {
+                ("sandbox-oversight", _) => "oversight = \"group\"".to_owned(),
+                // A suspended viewer's backend is there to try the suspension with, and nothing else.
+                ("sandbox-backend-walkin", _) => {
+                    format!("{organisation_line}\nnamed_clinician = true")
+                }
+                (_, true) => format!(
+                    "{organisation_line}\nnamed_clinician = true\noversight = \"organisation\""
+                ),
+                (_, false) => format!(
+                    "{organisation_line}\naudit_of = \"{organisation}\"\noversight = \"organisation\""
+                ),
             };
             let keys = toml::Value::String(keys.clone());
             out.push_str(&format!(
                 r#"
 [[client]]
 id = "{id}"
-organisation = "{organisation}"
 authentication = {{ jwks = {keys} }}
 {purpose}
 "#
@@ -483,7 +494,7 @@ pub(crate) mod tests {
         let register = sandbox_register();
         assert_eq!(register.organisations.len(), 10);
         assert_eq!(register.users.len(), 11);
-        assert_eq!(register.clients.len(), 8);
+        assert_eq!(register.clients.len(), 9);
         let tabs = |protocol: &str, role: &str| register.protocols[protocol].roles[role];
         assert_eq!(tabs("out-of-hours-1", "gp"), TabSet::ALL);
         assert_eq!(tabs("university-hospitals-1", "consultant"), TabSet::ALL);
@@ -515,7 +526,7 @@ pub(crate) mod tests {
         };
         assert!(matches!(
             register.files(),
-            Err(SandboxRegisterError::NoKeys("sandbox-backend"))
+            Err(SandboxRegisterError::NoKeys("sandbox-oversight"))
         ));
     }
 }

@@ -16,7 +16,7 @@ use super::mock::MockState;
 use crate::clock::{Clock, ShiftedClock, SystemClock};
 use crate::oversight::delivery::{RoutesHandle, WebhookRoute};
 use crate::record::OdsCode;
-use crate::register::RegisterHandle;
+use crate::register::{GROUP, RegisterHandle};
 use crate::store::notices::Recipient;
 
 /// Signs webhooks that give no secret of their own; it protects nothing.
@@ -91,6 +91,7 @@ async fn assertion(
         .organisation
         .clone()
         .or_else(|| client.audit_of.clone())
+        .or_else(|| client.oversight.map(|_| OdsCode(GROUP.to_owned())))
         .unwrap_or_else(|| OdsCode("Z9H01".to_owned()));
     // Assertions stay on the machine's clock (sandbox.md).
     let now = SystemClock.now();

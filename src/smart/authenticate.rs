@@ -80,6 +80,12 @@ impl Authenticator {
         self.register.holds().organisations.contains(organisation)
     }
 
+    /// Has this user been taken out at run time (R108)?
+    #[must_use]
+    pub fn is_user_held(&self, username: &str) -> bool {
+        self.register.holds().users.contains(username)
+    }
+
     /// Who asks?
     ///
     /// # Errors

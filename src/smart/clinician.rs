@@ -95,7 +95,7 @@ pub fn clinician(
     })
 }
 
-fn after_hash<'a>(text: &'a str, base: &str) -> Option<&'a str> {
+pub(super) fn after_hash<'a>(text: &'a str, base: &str) -> Option<&'a str> {
     text.strip_prefix(base)?
         .strip_prefix('#')
         .filter(|rest| !rest.is_empty())

@@ -158,6 +158,7 @@ pub(crate) fn register() -> Register {
         organisation: ods.map(|ods| OdsCode(ods.to_owned())),
         named_clinician: audit_of.is_none(),
         audit_of: audit_of.map(|ods| OdsCode(ods.to_owned())),
+        oversight: None,
         may_introspect: id == "sandbox-web",
         redirect_uris: Vec::new(),
     };

@@ -18,6 +18,7 @@ pub mod introspect;
 pub mod jwks;
 pub mod limit;
 pub mod opener;
+pub mod person;
 pub mod revoke;
 pub mod scope;
 pub mod signing;

@@ -29,6 +29,11 @@ use crate::record::OdsCode;
 use crate::store::{TokenRow, TokenStore};
 use crate::tabs::catalogue::TabSet;
 
+#[path = "token_oversight.rs"]
+mod oversight;
+
+use oversight::{Wanted, wanted};
+
 /// What differs between installations.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
@@ -63,7 +68,7 @@ struct Granted {
     clinician: Option<ClinicianClaim>,
     audit_of: Option<OdsCode>,
     occasion: Option<OpenOccasion>,
-    scopes: ScopeSet,
+    scopes: String,
 }
 
 impl TokenEndpoint {
@@ -131,9 +136,10 @@ impl TokenEndpoint {
                 "The grant client_credentials is for clients with a key.",
             ));
         }
-        let granted = match &who.client.audit_of {
-            Some(practice) => self.audit_client(&who, practice, &form, row)?,
-            None => self.clinician_client(&who, &form, row).await?,
+        let granted = match (wanted(&who, &form)?, &who.client.audit_of) {
+            (Wanted::Oversight, _) => self.oversight_client(&who, &form, row)?,
+            (Wanted::Other, Some(practice)) => self.audit_client(&who, practice, &form, row)?,
+            (Wanted::Other, None) => self.clinician_client(&who, &form, row).await?,
         };
         self.issue(granted, row).await
     }
@@ -171,7 +177,7 @@ impl TokenEndpoint {
                 clinician: None,
                 audit_of: Some(practice.clone()),
                 occasion: None,
-                scopes,
+                scopes: scopes.to_string(),
             }),
         }
     }
@@ -261,7 +267,7 @@ impl TokenEndpoint {
             clinician: Some(claim),
             audit_of: None,
             occasion: Some(opened),
-            scopes,
+            scopes: scopes.to_string(),
         })
     }
 
@@ -291,7 +297,7 @@ impl TokenEndpoint {
             "access_token": token,
             "token_type": "Bearer",
             "expires_in": seconds,
-            "scope": granted.scopes.to_string(),
+            "scope": granted.scopes,
         });
         if let Some(open) = &granted.occasion {
             let mut detail = json!({
@@ -318,7 +324,7 @@ impl TokenEndpoint {
                 patient: granted.occasion.as_ref().map(|open| open.patient.clone()),
                 occasion: granted.occasion.map(|open| open.id),
                 audit_of: granted.audit_of,
-                scopes: granted.scopes.to_string(),
+                scopes: granted.scopes,
                 issued_at: now,
                 expires_at,
             })

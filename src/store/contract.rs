@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::notices::*;
 use super::*;
 use crate::audit::reader::{AuditReader, Cursor, Filter, Happening};
-use crate::audit::{AccessStep, AuditEntry, AuditLog, Disclosure, Interaction, Origin, What, row};
+use crate::audit::{
+    AccessStep, AuditEntry, AuditLog, Disclosure, Interaction, Origin, Overseen, What, row,
+};
 use crate::fhir::{IdKey, Kind};
 use crate::record::NhsNumber;
 use crate::tabs::catalogue::{Tab, TabSet};
@@ -517,6 +519,14 @@ async fn trail(store: &impl Store) {
             kind: None,
             query: "Device/1".into(),
         }),
+        What::Oversight(Overseen {
+            interaction: Interaction {
+                name: "oversight-read",
+                kind: None,
+                query: "GET /oversight/v1/me".into(),
+            },
+            other_ids: Vec::new(),
+        }),
     ] {
         store.write(entry(what.clone())).await.unwrap();
         store
@@ -532,10 +542,10 @@ async fn reading(store: &impl Store) {
     let everything = all(Filter::default());
     assert_eq!(
         everything.len(),
-        14,
+        16,
         "the row that seals a version is no event"
     );
-    assert_eq!(store.count(&Filter::default()).unwrap(), 14);
+    assert_eq!(store.count(&Filter::default()).unwrap(), 16);
     assert!(everything.is_sorted_by(|a, b| a.seq > b.seq));
     let kinds: Vec<_> = everything.iter().rev().map(|e| e.happening).collect();
     assert_eq!(kinds, Happening::ALL.map(|kind| [kind, kind]).concat());
@@ -584,7 +594,7 @@ async fn reading(store: &impl Store) {
                 practice: Some(ods("Z99001")),
                 ..Filter::default()
             },
-            7,
+            8,
         ),
         (
             Filter {
@@ -599,7 +609,7 @@ async fn reading(store: &impl Store) {
                 practice: Some(ods("Z99001")),
                 ..Filter::default()
             },
-            7,
+            8,
         ),
         (
             Filter {
@@ -614,7 +624,7 @@ async fn reading(store: &impl Store) {
                 occasion: Some("occasion-1".into()),
                 ..Filter::default()
             },
-            7,
+            8,
         ),
         (
             Filter {
@@ -630,7 +640,7 @@ async fn reading(store: &impl Store) {
                 request: Some(written.origin.request_id.clone()),
                 ..Filter::default()
             },
-            7,
+            8,
         ),
         (
             Filter {
@@ -645,7 +655,7 @@ async fn reading(store: &impl Store) {
                 until: Some(later(1)),
                 ..Filter::default()
             },
-            14,
+            16,
         ),
         (
             Filter {
@@ -698,12 +708,12 @@ async fn reading(store: &impl Store) {
         }
     }
     assert_eq!(pages, everything);
-    let exact = store.events(&Filter::default(), 17, None).unwrap();
-    assert_eq!((exact.events.len(), exact.next), (17, None));
+    let exact = store.events(&Filter::default(), 20, None).unwrap();
+    assert_eq!((exact.events.len(), exact.next), (20, None));
     let below = store
         .events(&Filter::default(), 10, Some(Cursor(0)))
         .unwrap();
     assert!(below.events.is_empty() && below.next.is_none());
-    // 17 happenings and one sealed version.
-    assert_eq!(store.head().unwrap().unwrap().size, 18);
+    // 20 happenings and one sealed version.
+    assert_eq!(store.head().unwrap().unwrap().size, 21);
 }

@@ -13,6 +13,7 @@ mod exclusions;
 mod faults;
 mod layering;
 mod oracle;
+mod oversight;
 mod patients;
 mod people;
 mod protocol;

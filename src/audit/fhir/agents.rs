@@ -93,7 +93,9 @@ fn server_type(shape: Shape) -> types::CodeableConcept {
             "authserver",
             Some("authorization server"),
         ),
-        Shape::Rest | Shape::Intent => build::concept(uri::DCM, "110150", Some("Application")),
+        Shape::Rest | Shape::Intent | Shape::Oversight => {
+            build::concept(uri::DCM, "110150", Some("Application"))
+        }
     }
 }
 

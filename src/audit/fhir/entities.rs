@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Gateway, Shape, consent, uri};
-use crate::audit::reader::StoredEvent;
+use crate::audit::reader::{Happening, StoredEvent};
 use crate::fhir::model::resources::{
     AuditEventEntity, AuditEventEntityDetail, AuditEventEntityDetailValue,
 };
@@ -23,7 +23,7 @@ pub(super) fn entities(
     let mut facts = facts(event);
     match shape {
         Shape::Read => entities.push(read(event)),
-        Shape::Query | Shape::Rest => entities.extend(question(event, gateway)),
+        Shape::Query | Shape::Rest | Shape::Oversight => entities.extend(question(event, gateway)),
         Shape::Consent | Shape::Access | Shape::Intent => {}
     }
     // What a read disclosed is its data entity; BALP allows only one of that type.
@@ -91,9 +91,7 @@ fn facts(event: &StoredEvent) -> Vec<AuditEventEntityDetail> {
     let tabs: Vec<_> = event.tabs.iter().map(|tab| tab.code()).collect();
     let tabs = tabs.join(" ");
     let count = match event.happening {
-        super::Happening::Disclosure => {
-            (event.disclosed.len() + event.unresolved as usize).to_string()
-        }
+        Happening::Disclosure => (event.disclosed.len() + event.unresolved as usize).to_string(),
         _ => String::new(),
     };
     let known = [
@@ -151,7 +149,12 @@ fn question(event: &StoredEvent, gateway: &Gateway) -> Option<AuditEventEntity> 
         }
         _ => query.to_owned(),
     };
-    let text = format!("GET {}/{target}", gateway.base);
+    // What was asked of the oversight API names its own method and path.
+    let text = if event.happening == Happening::Oversight {
+        target
+    } else {
+        format!("GET {}/{target}", gateway.base)
+    };
     Some(AuditEventEntity {
         r#type: Some(entity_type("2", "System Object")),
         role: Some(role("24", "Query")),

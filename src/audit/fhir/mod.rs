@@ -40,7 +40,7 @@ pub mod uri {
         "http://terminology.hl7.org/CodeSystem/extra-security-role-type";
     /// FHIR kinds of audit source.
     pub const SOURCE_TYPE: &str = "http://terminology.hl7.org/CodeSystem/security-source-type";
-    /// Our CodeSystem of what happened: `token`, `occasion`, `override`, `withdrawal`, `intent`, `disclosure`, `refused`.
+    /// Our CodeSystem of what happened: `token`, `occasion`, `override`, `withdrawal`, `intent`, `disclosure`, `refused`, `oversight`.
     pub const HAPPENING: &str = "https://openmig.org/fhir/CodeSystem/audit-step";
     /// Identifier system of the register's usernames.
     pub const USERNAME: &str = "https://openmig.org/fhir/Id/username";
@@ -88,6 +88,8 @@ enum Shape {
     Access,
     /// The source is about to be asked.
     Intent,
+    /// A person of oversight saw or did something.
+    Oversight,
 }
 
 impl Shape {
@@ -96,6 +98,7 @@ impl Shape {
         let succeeded = event.failure.is_none();
         match event.happening {
             Happening::Intent => Self::Intent,
+            Happening::Oversight => Self::Oversight,
             Happening::Disclosure if succeeded && reachable => match event.interaction.as_deref() {
                 Some("read" | "vread") => Self::Read,
                 Some("search" | "search-type" | "search-system") => Self::Query,
@@ -146,6 +149,7 @@ impl Shape {
             (Self::Read | Self::Query, _) => (rest(), interaction().into_iter().collect()),
             (Self::Rest, _) => (rest(), interaction().into_iter().chain([step]).collect()),
             (Self::Intent, _) => (dcm("110112", "Query"), vec![step]),
+            (Self::Oversight, _) => (dcm("110100", "Application Activity"), vec![step]),
             // Its binding is required: nothing but BALP's own code.
             (Self::Consent, _) => (
                 dcm("110113", "Security Alert"),
