@@ -215,8 +215,20 @@ fn value_names_a_patient(value: &Value) -> bool {
     }
 }
 
-/// Ten digits, alone or as 3-3-4, that pass as an NHS number. Digits of a longer run (a UUID, a time) do not count.
-fn names_a_patient(text: &str) -> bool {
+/// Ten digits, alone or as 3-3-4, that pass as an NHS number. Digits of a longer run (a time) do not count, nor those of a
+/// UUID, one in some thousands of which would otherwise look like one.
+pub(crate) fn names_a_patient(text: &str) -> bool {
+    let uuids: Vec<&str> = text
+        .split(|c: char| !c.is_ascii_hexdigit() && c != '-')
+        .filter(|part| part.len() == 36 && uuid::Uuid::parse_str(part).is_ok())
+        .collect();
+    if !uuids.is_empty() {
+        let mut rest = text.to_owned();
+        for uuid in uuids {
+            rest = rest.replace(uuid, "_");
+        }
+        return names_a_patient(&rest);
+    }
     text.split(|c: char| !c.is_ascii_digit() && c != ' ' && c != '-')
         .any(|run| {
             let parts: Vec<&str> = run
@@ -359,6 +371,10 @@ mod tests {
     fn a_notice_with_an_nhs_number_or_words_instead_of_ids_is_not_fit() {
         let id = "override/019ab6a5-9990-7000-8000-999000001899";
         assert!(notice(id, json!({"organisation": "Z9H01", "hours": 48})).is_fit());
+        // Ten digits of a UUID that pass the check, and the same digits beside one.
+        let unlucky = "019ab6a5-1111-7000-8000-9990000018ab";
+        assert!(notice(&format!("override/{unlucky}"), json!({})).is_fit());
+        assert!(!notice(id, json!({"a": format!("{unlucky} 9990000018")})).is_fit());
         assert!(!notice("Jo Example", json!({})).is_fit());
         assert!(!notice("override/Jo Example", json!({})).is_fit());
         assert!(!notice("patient/9990000018", json!({})).is_fit());
