@@ -254,12 +254,20 @@ impl<'a> Staff<'a> {
                 }),
             ),
             (
+                Rule::OrganisationAdmitted,
+                of_viewer(judge(self.viewer, |viewer| viewer.admitted)),
+            ),
+            (
                 Rule::OrganisationActive,
                 of_viewer(judge(self.viewer, |viewer| viewer.active)),
             ),
             (
                 Rule::AssuranceInDate,
                 of_viewer(judge(self.viewer, |viewer| in_date(viewer.assurance_until))),
+            ),
+            (
+                Rule::EvidenceShared,
+                of_viewer(judge(self.viewer, |viewer| viewer.evidence)),
             ),
             (
                 Rule::ClinicianKnown,
@@ -309,6 +317,7 @@ fn decision(rules: Vec<(Rule, RuleOutcome)>, chosen: Option<&ProtocolFacts>) -> 
         rules,
         tabs: chosen.map(|protocol| protocol.tabs.0).unwrap_or_default(),
         protocol: chosen.map(|protocol| protocol.id.clone()),
+        law: chosen.and_then(|protocol| protocol.law.clone()),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::basis::Basis;
 use super::identity::IdentityFindings;
 use crate::record::{OdsCode, Registration, Sharing};
-use crate::register::OrganisationKind;
+use crate::register::{Law, OrganisationKind};
 use crate::source::SourceRefusal;
 use crate::tabs::catalogue::{Tab, TabSet};
 
@@ -70,12 +70,23 @@ pub struct ViewerFacts {
     pub kind: OrganisationKind,
     /// A version of the agreement that counts is signed.
     pub signed: bool,
-    /// Neither suspended nor held.
+    /// A founder, or approved twice (R152, R153).
+    #[serde(default = "founder")]
+    pub admitted: bool,
+    /// Neither suspended, withdrawn nor held.
     pub active: bool,
-    /// Last day of its assurance.
+    /// Last day on which its assurance counts, days of grace included (R163).
     pub assurance_until: Option<Date>,
+    /// The evidence that the agreement asks for is shown, or its lack does not block (R162).
+    #[serde(default = "founder")]
+    pub evidence: bool,
     /// Roles that count as qualified there.
     pub qualified_roles: Vec<String>,
+}
+
+/// Rows from before these rules: nobody had yet joined or owed anything.
+fn founder() -> bool {
+    true
 }
 
 /// What the register says of the clinician.
@@ -108,6 +119,9 @@ pub struct ProtocolFacts {
     pub until: Date,
     /// What it gives to the clinician's role.
     pub tabs: TabCodes,
+    /// On what basis it is lawful for the purposes at hand (R185).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law: Option<Law>,
 }
 
 /// What the register says of the practice.
@@ -115,9 +129,9 @@ pub struct ProtocolFacts {
 pub struct PracticeFacts {
     /// Its ODS code.
     pub ods: OdsCode,
-    /// It is a practice and signed a version of the agreement that counts.
+    /// It is a practice, signed a version of the agreement that counts, and is admitted.
     pub signed: bool,
-    /// It has switched its sharing on, and nothing suspends it or holds it from this viewer.
+    /// It has switched its sharing on, does not decline this flow, and nothing suspends it or holds it from this viewer.
     pub enabled: bool,
 }
 

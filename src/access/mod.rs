@@ -21,6 +21,7 @@ pub use facts::{
 pub use network::{AddressRanges, RangeError};
 pub use record::{DecisionRecord, Inputs};
 
+use crate::register::Law;
 use crate::tabs::catalogue::TabSet;
 
 /// The outcome of one decision: first failing rule wins, but every rule that could be evaluated is here for the audit.
@@ -33,6 +34,8 @@ pub struct Decision {
     pub tabs: TabSet,
     /// The protocol that covers it.
     pub protocol: Option<String>,
+    /// The lawful basis of that flow (R185).
+    pub law: Option<Law>,
 }
 
 impl Decision {
@@ -80,8 +83,10 @@ pub enum Rule {
     NetworkAllowed,
     ClientAuthenticated,
     OrganisationSigned,
+    OrganisationAdmitted,
     OrganisationActive,
     AssuranceInDate,
+    EvidenceShared,
     ClinicianKnown,
     RoleQualified,
     TrainingInDate,

@@ -6,6 +6,7 @@ use super::basis::AgeUnknown;
 use super::decide::{after_source, after_trace, before, fault_before, on_read};
 use super::facts::{AfterSourceInputs, AfterTraceInputs, BeforeInputs, Fact, ReadInputs, TabCodes};
 use super::{Decision, Rule, RuleOutcome};
+use crate::register::Law;
 use crate::source::SourceRefusal;
 
 /// The source cannot say whether the patient opted out (R065).
@@ -75,6 +76,9 @@ pub struct DecisionRecord {
     pub protocol: Option<String>,
     /// Tabs that may be seen.
     pub tabs: TabCodes,
+    /// The lawful basis of that flow (R185).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law: Option<Law>,
 }
 
 impl DecisionRecord {
@@ -89,6 +93,7 @@ impl DecisionRecord {
             rules: decision.rules.clone(),
             protocol: decision.protocol.clone(),
             tabs: TabCodes(decision.tabs),
+            law: decision.law.clone(),
             inputs,
         };
         (decision, record)

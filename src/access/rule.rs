@@ -3,12 +3,14 @@
 use super::{Rule, catalogue};
 
 /// Every rule, in the order of design.md 7.
-pub const RULES: [Rule; 27] = [
+pub const RULES: [Rule; 29] = [
     Rule::NetworkAllowed,
     Rule::ClientAuthenticated,
     Rule::OrganisationSigned,
+    Rule::OrganisationAdmitted,
     Rule::OrganisationActive,
     Rule::AssuranceInDate,
+    Rule::EvidenceShared,
     Rule::ClinicianKnown,
     Rule::RoleQualified,
     Rule::TrainingInDate,
@@ -41,8 +43,10 @@ impl Rule {
             Self::NetworkAllowed => "network-not-allowed",
             Self::ClientAuthenticated => "client-not-known",
             Self::OrganisationSigned => "organisation-not-signed",
+            Self::OrganisationAdmitted => "organisation-not-admitted",
             Self::OrganisationActive => "organisation-suspended",
             Self::AssuranceInDate => "assurance-lapsed",
+            Self::EvidenceShared => "evidence-missing",
             Self::ClinicianKnown => "clinician-not-known",
             Self::RoleQualified => "role-not-qualified",
             Self::TrainingInDate => "training-lapsed",
@@ -75,8 +79,10 @@ impl Rule {
             Self::NetworkAllowed => "S2 7.4.4",
             Self::ClientAuthenticated => "S2 7.2.3",
             Self::OrganisationSigned => "S2 2.2.5, 4.9",
-            Self::OrganisationActive => "S2 12.2, 12.3",
+            Self::OrganisationAdmitted => "S2 14.1, 14.2",
+            Self::OrganisationActive => "S2 12.1 to 12.3",
             Self::AssuranceInDate => "S2 7.2.10, 7.2.11",
+            Self::EvidenceShared => "S1 Organisational responsibilities",
             Self::ClinicianKnown => "S2 7.3.2",
             Self::RoleQualified => "S2 6.2.2, 7.3.1",
             Self::TrainingInDate | Self::TermsAccepted => "S2 7.3.3",

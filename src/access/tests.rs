@@ -52,8 +52,10 @@ fn good_before() -> BeforeInputs {
             ods: ods("Z9O01"),
             kind: OrganisationKind::Viewer,
             signed: true,
+            admitted: true,
             active: true,
             assurance_until: Some(today),
+            evidence: true,
             qualified_roles: vec!["gp".to_owned()],
         }),
         clinician: Fact::Known(ClinicianFacts {
@@ -72,6 +74,7 @@ fn good_before() -> BeforeInputs {
             from: today,
             until: today,
             tabs: TabCodes(TabSet::ALL),
+            law: None,
         }],
         asked: None,
         treatment_registered: Fact::Known(true),
@@ -166,7 +169,7 @@ fn what_is_in_order_is_permitted() {
 type Break<T> = (Rule, fn(&mut T));
 
 /// Each way to fail exactly one rule of `before`, in the order of the rules.
-const BEFORE: [Break<BeforeInputs>; 30] = [
+const BEFORE: [Break<BeforeInputs>; 32] = [
     // R109
     (Rule::NetworkAllowed, |i| {
         i.network_allowed = Fact::Known(false)
@@ -188,6 +191,8 @@ const BEFORE: [Break<BeforeInputs>; 30] = [
         viewer(i).kind = OrganisationKind::Practice
     }),
     (Rule::OrganisationSigned, |i| i.viewer = Fact::Unknown),
+    // R152, R153
+    (Rule::OrganisationAdmitted, |i| viewer(i).admitted = false),
     // R155, R156
     (Rule::OrganisationActive, |i| viewer(i).active = false),
     // R163
@@ -195,6 +200,8 @@ const BEFORE: [Break<BeforeInputs>; 30] = [
         viewer(i).assurance_until = Some(date(2026, 11, 21))
     }),
     (Rule::AssuranceInDate, |i| viewer(i).assurance_until = None),
+    // R162
+    (Rule::EvidenceShared, |i| viewer(i).evidence = false),
     // R101, R108
     (Rule::ClinicianKnown, |i| i.clinician = Fact::Unknown),
     (Rule::ClinicianKnown, |i| {
@@ -288,7 +295,7 @@ fn the_first_failing_rule_wins_and_the_others_are_looked_at_all_the_same() {
             let decision = before(&inputs);
             let denied = decision.denied_by().unwrap();
             assert!(order(denied) <= order(*first), "{first:?}: {denied:?}");
-            assert_eq!(decision.rules.len(), 15);
+            assert_eq!(decision.rules.len(), 17);
         }
     }
     let mut inputs = good_before();

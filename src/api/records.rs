@@ -232,7 +232,7 @@ impl Api {
         let stands = |practice: &OdsCode| {
             let found = register.organisations.get(practice);
             let client = register.clients.get(&caller.client);
-            found.is_some_and(|found| !found.suspended)
+            found.is_some_and(|found| !found.is_stopped())
                 && client.is_some_and(|client| client.audit_of.as_ref() == Some(practice))
                 && !self.register.holds().organisations.contains(practice)
         };

@@ -6,17 +6,17 @@ use jiff::civil::Date;
 use crate::access::{ClinicianFacts, Fact, PracticeFacts, ProtocolFacts, TabCodes, ViewerFacts};
 use crate::record::OdsCode;
 use crate::record::date::london;
-use crate::register::{Holds, OrganisationKind, Register};
+use crate::register::{Holds, Organisation, OrganisationKind, Register};
 
 /// The register and the holds, both taken once for one decision.
-pub(super) struct RegisterView<'a> {
+pub(crate) struct RegisterView<'a> {
     pub register: &'a Register,
     pub holds: &'a Holds,
     pub today: Date,
 }
 
 /// The day of a moment in Europe/London: what "in date" means for English organisations.
-pub(super) fn day_of(now: Timestamp) -> Date {
+pub(crate) fn day_of(now: Timestamp) -> Date {
     now.to_zoned(london()).date()
 }
 
@@ -38,11 +38,19 @@ impl RegisterView<'_> {
                 ods: ods.clone(),
                 kind: organisation.kind,
                 signed: organisation.has_signed(&self.register.agreement, self.today),
-                active: !organisation.suspended && !self.holds.organisations.contains(ods),
-                assurance_until: organisation.assurance_until,
+                admitted: organisation.is_admitted(),
+                active: !organisation.is_stopped() && !self.holds.stops(ods),
+                assurance_until: organisation.assured_until(&self.register.agreement.rules),
+                evidence: self.shares_evidence(organisation),
                 qualified_roles: organisation.qualified_roles.iter().cloned().collect(),
             }
         }))
+    }
+
+    /// It has shown what the agreement asks for, or its lack does not block (R162).
+    fn shares_evidence(&self, organisation: &Organisation) -> bool {
+        let rules = &self.register.agreement.rules;
+        !rules.missing_evidence_blocks || organisation.owes(rules, self.today).is_empty()
     }
 
     /// `claimed` is the organisation that the clinician is said to act for.
@@ -68,12 +76,13 @@ impl RegisterView<'_> {
         }))
     }
 
-    /// The viewer's protocols, or the one of this id, with what each gives to `role`.
+    /// The viewer's protocols, or the one of this id, with what each gives to `role` and why it may, for these purposes.
     pub fn protocols(
         &self,
         viewer: &OdsCode,
         role: Option<&str>,
         only: Option<&str>,
+        purposes: &[String],
     ) -> Vec<ProtocolFacts> {
         self.register
             .protocols
@@ -91,23 +100,30 @@ impl RegisterView<'_> {
                         .copied()
                         .unwrap_or_default(),
                 ),
+                law: Some(protocol.law_for(purposes).clone()),
             })
             .collect()
     }
 
-    pub fn practice(&self, ods: Option<&OdsCode>, viewer: &OdsCode) -> Fact<PracticeFacts> {
+    /// The practice towards this viewer, in the flow of this protocol.
+    pub fn practice(
+        &self,
+        ods: Option<&OdsCode>,
+        viewer: &OdsCode,
+        protocol: &str,
+    ) -> Fact<PracticeFacts> {
         let found = ods.and_then(|ods| self.register.organisations.get(ods));
         Fact::known_or_unknown(found.map(|practice| {
-            let held = self.holds.organisations.contains(&practice.ods)
-                || self
-                    .holds
-                    .pairs
-                    .contains(&(practice.ods.clone(), viewer.clone()));
+            let held = self.holds.closes(&practice.ods, viewer);
             PracticeFacts {
                 ods: practice.ods.clone(),
                 signed: practice.kind == OrganisationKind::Practice
-                    && practice.has_signed(&self.register.agreement, self.today),
-                enabled: practice.enabled && !practice.suspended && !held,
+                    && practice.has_signed(&self.register.agreement, self.today)
+                    && practice.is_admitted(),
+                enabled: practice.is_enabled()
+                    && !practice.is_stopped()
+                    && !practice.declines(protocol)
+                    && !held,
             }
         }))
     }

@@ -13,6 +13,8 @@ mod seal;
 mod tests;
 mod trail;
 
+#[cfg(test)]
+pub(crate) use facts::RegisterView;
 pub use open::{OccasionParts, Occasions, Windows};
 pub use read::{ReadOccasion, ReadRefusal};
 pub use seal::{SealError, SealKey};

@@ -119,7 +119,8 @@ impl Occasions {
         trail.tabs = allowed.tabs;
         trail.write(self.now(), What::Intent, None).await?;
 
-        let traced = self.trace(&ask, &view, &mut trail, step).await?;
+        let protocol = allowed.protocol.as_deref().unwrap_or_default();
+        let traced = self.trace(&ask, protocol, &view, &mut trail, step).await?;
         let Some(practice) = traced.practice.clone() else {
             return Err(trail.refuse(self.now(), step, Rule::PracticeSigned).await);
         };
@@ -246,7 +247,7 @@ impl Occasions {
             network_allowed: self.network(ask.origin.address),
             client_authenticated: view.client(&ask.client_id, &ask.viewer),
             viewer: view.viewer(&ask.viewer),
-            protocols: view.protocols(&ask.viewer, role, None),
+            protocols: view.protocols(&ask.viewer, role, None, &ask.basis.purposes()),
             clinician,
             terms: view.register.agreement.terms.clone(),
             purposes: ask.basis.purposes(),
@@ -261,6 +262,7 @@ impl Occasions {
     async fn trace(
         &self,
         ask: &OccasionAsk,
+        protocol: &str,
         view: &RegisterView<'_>,
         trail: &mut Trail<'_>,
         step: AccessStep,
@@ -273,7 +275,7 @@ impl Occasions {
                     .await);
             }
         };
-        let (inputs, traced) = trace_inputs(answer, &ask.viewer, ask.basis.facts(), view);
+        let (inputs, traced) = trace_inputs(answer, &ask.viewer, protocol, ask.basis.facts(), view);
         trail.practice = traced.as_ref().and_then(|traced| traced.practice.clone());
         let decision = trail.decide(Inputs::AfterTrace(inputs));
         match (verdict(&decision), traced) {
@@ -516,6 +518,7 @@ impl Occasions {
 pub(super) fn trace_inputs(
     answer: TraceAnswer,
     viewer: &OdsCode,
+    protocol: &str,
     basis: Basis,
     view: &RegisterView<'_>,
 ) -> (AfterTraceInputs, Option<Traced>) {
@@ -533,7 +536,7 @@ pub(super) fn trace_inputs(
     inputs.traced = Fact::Known(traced.verification == "01");
     inputs.sensitive = Fact::Known(traced.sensitive);
     inputs.deceased = Fact::Known(traced.deceased);
-    inputs.practice = view.practice(traced.practice.as_ref(), viewer);
+    inputs.practice = view.practice(traced.practice.as_ref(), viewer, protocol);
     inputs.age = age_band(traced.birth_date.as_deref(), view.today);
     (inputs, Some(traced))
 }

@@ -194,9 +194,9 @@ impl Occasions {
                 .clinician
                 .known()
                 .map(|clinician| clinician.role.as_str());
-            inputs.protocols = view.protocols(&row.viewer, role, Some(&row.protocol));
+            inputs.protocols = view.protocols(&row.viewer, role, Some(&row.protocol), &row.purpose);
             inputs.purposes.clone_from(&row.purpose);
-            inputs.practice = view.practice(Some(&row.practice), &row.viewer);
+            inputs.practice = view.practice(Some(&row.practice), &row.viewer, &row.protocol);
             inputs.opted_out = Fact::Known(store.remembered_opt_out(&row.patient)?.is_some());
             inputs.held =
                 Fact::Known(holds.touches(&row.viewer, &row.clinician, Some(&row.practice)));

@@ -50,7 +50,7 @@ impl Occasions {
             holds: &holds,
             today: day_of(self.now()),
         };
-        let (inputs, traced) = trace_inputs(answer, &row.viewer, basis, &view);
+        let (inputs, traced) = trace_inputs(answer, &row.viewer, &row.protocol, basis, &view);
         verdict(&Inputs::AfterTrace(inputs).decide()).map_err(ReadRefusal::Rule)?;
         // Registered elsewhere now: this practice's record is no longer the patient's record (R006, R007).
         let traced = traced

@@ -15,18 +15,33 @@ pub struct Holds {
     pub users: BTreeSet<String>,
     /// (practice, viewer): this practice shows nothing to this viewer (R155).
     pub pairs: BTreeSet<(OdsCode, OdsCode)>,
+    /// Practices that show nothing to anybody, and still see their own trail (R005).
+    pub practices_off: BTreeSet<OdsCode>,
+    /// Nobody looks at anything (R157).
+    pub everything: bool,
 }
 
 impl Holds {
+    /// This organisation takes no part just now.
+    #[must_use]
+    pub fn stops(&self, ods: &OdsCode) -> bool {
+        self.everything || self.organisations.contains(ods)
+    }
+
+    /// This practice shows nothing to this viewer just now.
+    #[must_use]
+    pub fn closes(&self, practice: &OdsCode, viewer: &OdsCode) -> bool {
+        self.stops(practice)
+            || self.practices_off.contains(practice)
+            || self.pairs.contains(&(practice.clone(), viewer.clone()))
+    }
+
     /// Something of this is held.
     #[must_use]
     pub fn touches(&self, viewer: &OdsCode, user: &str, practice: Option<&OdsCode>) -> bool {
-        self.organisations.contains(viewer)
+        self.stops(viewer)
             || self.users.contains(user)
-            || practice.is_some_and(|practice| {
-                self.organisations.contains(practice)
-                    || self.pairs.contains(&(practice.clone(), viewer.clone()))
-            })
+            || practice.is_some_and(|practice| self.closes(practice, viewer))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Reads the register files and validates them as a whole: every fault is reported, none is repaired.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -9,12 +8,9 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::{
-    Agreement, Organisation, OrganisationKind, PracticeSource, Protocol, Register, Signature, User,
-    raw,
-};
+use super::agreement::take_agreement;
+use super::{Register, User, raw};
 use crate::record::OdsCode;
-use crate::tabs::catalogue::{Tab, TabSet};
 
 /// File of the organisations and their signatures.
 pub const ORGANISATIONS: &str = "organisations.toml";
@@ -26,9 +22,6 @@ pub const CLIENTS: &str = "clients.toml";
 pub const PROTOCOLS: &str = "protocols.toml";
 /// File of the agreement itself.
 pub const AGREEMENT: &str = "agreement.toml";
-
-/// Purposes that a protocol may have: direct care, and what an override adds (S2 2.1.4, R106, R170).
-const DIRECT_CARE: [&str; 3] = ["TREAT", "ETREAT", "BTG"];
 
 /// The texts of the five files.
 #[derive(Debug, Clone, Default)]
@@ -125,13 +118,23 @@ impl Register {
         };
 
         let mut register = Self {
-            agreement: take_agreement(agreement, &mut Check::new(AGREEMENT, "", &mut errors)),
+            agreement: take_agreement(
+                agreement,
+                today,
+                &mut Check::new(AGREEMENT, &files.agreement, &mut errors),
+            ),
             hash: files.hash(),
             ..Self::default()
         };
         let mut check = Check::new(ORGANISATIONS, &files.organisations, &mut errors);
+        let mut lines = Vec::new();
         for entry in organisations.organisation {
+            lines.push((entry.get_ref().ods.clone(), entry.span().start));
             register.take_organisation(entry, today, &mut check);
+        }
+        for (ods, start) in lines {
+            check.at_offset(start);
+            register.check_relations(&OdsCode(ods), today, &mut check);
         }
         let mut check = Check::new(USERS, &files.users, &mut errors);
         for entry in users.user {
@@ -143,124 +146,15 @@ impl Register {
         }
         let mut check = Check::new(PROTOCOLS, &files.protocols, &mut errors);
         for entry in protocols.protocol {
-            register.take_protocol(entry, &mut check);
+            register.take_protocol(entry, today, &mut check);
         }
+        let mut check = Check::new(ORGANISATIONS, &files.organisations, &mut errors);
+        register.check_declines(&mut check);
         if errors.is_empty() {
             Ok(register)
         } else {
             Err(RegisterErrors(errors))
         }
-    }
-
-    fn take_organisation(
-        &mut self,
-        entry: Spanned<raw::Organisation>,
-        today: Date,
-        check: &mut Check<'_>,
-    ) {
-        check.at(&entry);
-        let raw = entry.into_inner();
-        let ods = OdsCode(raw.ods);
-        let well_formed = (3..=10).contains(&ods.0.len())
-            && ods
-                .0
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        check.that(well_formed, "ODS code", || {
-            format!("`{ods}` is not an ODS code: 3 to 10 capital letters and digits")
-        });
-        check.that(!raw.name.trim().is_empty(), "name", || {
-            format!("{ods} has no name")
-        });
-        let practice = raw.kind == OrganisationKind::Practice;
-        if let Some(signature) = &raw.signature {
-            check.that(signature.date.0 <= today, "R150", || {
-                format!("the signature of {ods} is dated in the future")
-            });
-            check.that(
-                self.agreement.versions.contains(&signature.agreement),
-                "R150",
-                || {
-                    format!(
-                        "{ods} signed version `{}`, which is none of the agreement's",
-                        signature.agreement
-                    )
-                },
-            );
-            let signed_by = !signature.name.trim().is_empty() && !signature.title.trim().is_empty();
-            check.that(signed_by, "R150", || {
-                format!("the signature of {ods} needs name and title of the signatory")
-            });
-            check.that(raw.kind != OrganisationKind::Commissioner, "R107", || {
-                format!(
-                    "{ods} is a commissioner: neither controller nor processor, so it does not sign"
-                )
-            });
-        }
-        check.that(
-            practice || raw.source.is_none(),
-            "practice and source",
-            || format!("{ods} is no practice, so it has no source"),
-        );
-        check.that(
-            !practice || raw.source.is_some(),
-            "practice and source",
-            || format!("the practice {ods} has no source"),
-        );
-        check.that(!raw.enabled || practice, "R005", || {
-            format!("{ods} is no practice, so it cannot be enabled")
-        });
-        check.that(!raw.enabled || raw.signature.is_some(), "R004", || {
-            format!("{ods} is enabled but has not signed")
-        });
-        check.that(!raw.applies_exclusion_list || practice, "R044", || {
-            format!("{ods} is no practice, so it has no exclusion switch")
-        });
-        if let Some(source) = &raw.source {
-            check.that(is_endpoint(&source.endpoint), "source endpoint", || {
-                format!("the endpoint of {ods} is neither http(s)://… nor tcp://host:port")
-            });
-        }
-        check.that(
-            raw.qualified_roles.is_empty() || raw.kind == OrganisationKind::Viewer,
-            "R107",
-            || format!("{ods} is no viewer, so none of its roles is qualified to look"),
-        );
-        for role in &raw.qualified_roles {
-            let clinical = self
-                .agreement
-                .roles
-                .get(role)
-                .is_some_and(|role| role.clinical);
-            check.that(clinical, "R100", || {
-                format!("{ods} names the role `{role}`, which is no clinical role of the agreement")
-            });
-        }
-        let fresh = !self.organisations.contains_key(&ods);
-        check.that(fresh, "unique id", || format!("{ods} is there twice"));
-        self.organisations.insert(
-            ods.clone(),
-            Organisation {
-                ods,
-                name: raw.name,
-                kind: raw.kind,
-                signature: raw.signature.map(|signature| Signature {
-                    agreement: signature.agreement,
-                    name: signature.name,
-                    title: signature.title,
-                    date: signature.date.0,
-                }),
-                suspended: raw.suspended,
-                assurance_until: raw.assurance_until.map(|day| day.0),
-                source: raw.source.map(|source| PracticeSource {
-                    family: source.family,
-                    endpoint: source.endpoint,
-                }),
-                enabled: raw.enabled,
-                applies_exclusion_list: raw.applies_exclusion_list,
-                qualified_roles: raw.qualified_roles.into_iter().collect(),
-            },
-        );
     }
 
     fn take_user(&mut self, entry: Spanned<raw::User>, today: Date, check: &mut Check<'_>) {
@@ -316,78 +210,22 @@ impl Register {
         );
     }
 
-    fn take_protocol(&mut self, entry: Spanned<raw::Protocol>, check: &mut Check<'_>) {
-        check.at(&entry);
-        let raw = entry.into_inner();
-        let id = raw.id;
-        let viewer = OdsCode(raw.viewer);
-        check.that(!id.trim().is_empty(), "protocol id", || {
-            "a protocol has no id".to_owned()
-        });
-        self.known(&viewer, check, || format!("the protocol `{id}`"));
-        let organisation = self.organisations.get(&viewer);
-        if let Some(organisation) = organisation {
-            check.that(
-                organisation.kind == OrganisationKind::Viewer,
-                "R107",
-                || format!("the protocol `{id}` gives access to {viewer}, which is no viewer"),
-            );
-            check.that(organisation.signature.is_some(), "R161", || {
-                format!("the protocol `{id}` is for {viewer}, which has not signed the agreement")
-            });
-        }
-        check.that(!raw.approval.trim().is_empty(), "R164", || {
-            format!("the protocol `{id}` has no approval reference")
-        });
-        check.that(!raw.purposes.is_empty(), "R160", || {
-            format!("the protocol `{id}` has no purpose")
-        });
-        for purpose in &raw.purposes {
-            check.that(DIRECT_CARE.contains(&purpose.as_str()), "R170", || {
-                format!("the protocol `{id}` has the purpose `{purpose}`, which is not direct care")
-            });
-        }
-        check.that(raw.valid_from.0 <= raw.valid_until.0, "R160", || {
-            format!("the protocol `{id}` ends before it begins")
-        });
-        check.that(!raw.tabs.is_empty(), "R160", || {
-            format!("the protocol `{id}` covers no role")
-        });
-        let mut roles = BTreeMap::new();
-        for (role, codes) in raw.tabs {
-            let qualified = organisation.is_none_or(|o| o.qualified_roles.contains(&role));
-            check.that(qualified, "R100", || {
-                format!("the protocol `{id}` covers the role `{role}`, which is not qualified at {viewer}")
-            });
-            check.that(!codes.is_empty(), "R160", || {
-                format!("the protocol `{id}` gives the role `{role}` no tab")
-            });
-            let mut tabs = TabSet::NONE;
-            for code in &codes {
-                match Tab::from_code(code) {
-                    Some(tab) => tabs.insert(tab),
-                    None => check.that(false, "R020", || {
-                        format!("the protocol `{id}` names the unknown tab `{code}`")
-                    }),
-                }
+    /// A practice can only decline a flow that there is (R165).
+    fn check_declines(&self, check: &mut Check<'_>) {
+        for practice in self.organisations.values() {
+            for decline in &practice.declines {
+                check.that(
+                    self.protocols.contains_key(&decline.protocol),
+                    "R165",
+                    || {
+                        format!(
+                            "{} declines the unknown protocol `{}`",
+                            practice.ods, decline.protocol
+                        )
+                    },
+                );
             }
-            roles.insert(role, tabs);
         }
-        let fresh = !self.protocols.contains_key(&id);
-        check.that(fresh, "unique id", || {
-            format!("the protocol `{id}` is there twice")
-        });
-        self.protocols.insert(
-            id.clone(),
-            Protocol {
-                id,
-                viewer,
-                purposes: raw.purposes,
-                roles,
-                valid: (raw.valid_from.0, raw.valid_until.0),
-                approval: raw.approval,
-            },
-        );
     }
 
     pub(super) fn known(&self, ods: &OdsCode, check: &mut Check<'_>, who: impl Fn() -> String) {
@@ -421,47 +259,6 @@ impl RegisterFiles {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
-}
-
-fn take_agreement(raw: raw::Agreement, check: &mut Check<'_>) -> Agreement {
-    check.that(!raw.versions.is_empty(), "R150", || {
-        "the agreement has no version".to_owned()
-    });
-    check.that(!raw.terms.trim().is_empty(), "R103", || {
-        "the agreement has no version of the terms of use".to_owned()
-    });
-    check.that(url::Url::parse(&raw.policy).is_ok(), "policy", || {
-        "the policy is not a URI".to_owned()
-    });
-    for (name, role) in &raw.roles {
-        check.that(!role.clinical || role.duties.is_empty(), "R093", || {
-            format!("the role `{name}` is clinical and has a duty of oversight: nobody reviews their own looking")
-        });
-    }
-    check.that(raw.roles.values().any(|role| role.clinical), "R100", || {
-        "the agreement names no clinical role".to_owned()
-    });
-    let once: BTreeSet<&String> = raw.versions.iter().collect();
-    check.that(once.len() == raw.versions.len(), "unique id", || {
-        "a version of the agreement is there twice".to_owned()
-    });
-    Agreement {
-        name: raw.name,
-        versions: raw.versions,
-        terms: raw.terms,
-        policy: raw.policy,
-        group: raw.group,
-        review_due: raw.review_due.map(|day| day.0),
-        roles: raw.roles,
-    }
-}
-
-fn is_endpoint(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| match url.scheme() {
-        "http" | "https" => url.has_host(),
-        "tcp" => url.has_host() && url.port().is_some(),
-        _ => false,
-    })
 }
 
 fn parse<T: DeserializeOwned>(
@@ -510,7 +307,36 @@ impl<'a> Check<'a> {
     }
 
     pub(super) fn at<T>(&mut self, entry: &Spanned<T>) {
-        self.line = Some(line_of(self.text, entry.span().start));
+        self.at_offset(entry.span().start);
+    }
+
+    fn at_offset(&mut self, start: usize) {
+        self.line = Some(line_of(self.text, start));
+    }
+
+    /// Texts that must say something.
+    pub(super) fn said(
+        &mut self,
+        rule: &'static str,
+        texts: &[(&str, &str)],
+        of: impl Fn() -> String,
+    ) {
+        for (what, text) in texts {
+            self.that(!text.trim().is_empty(), rule, || {
+                format!("{} has no {what}", of())
+            });
+        }
+    }
+
+    pub(super) fn ods(&mut self, ods: &OdsCode) {
+        let well_formed = (3..=10).contains(&ods.0.len())
+            && ods
+                .0
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        self.that(well_formed, "ODS code", || {
+            format!("`{ods}` is not an ODS code: 3 to 10 capital letters and digits")
+        });
     }
 
     pub(super) fn that(

@@ -2,23 +2,31 @@
 //!
 //! Invariant: nothing widens access at run time; a hold only takes away.
 
+mod agreement;
 mod clients;
 mod holds;
 mod load;
+mod organisation;
+mod protocol;
 mod raw;
 #[cfg(test)]
 mod tests;
 
+pub use agreement::{Agreement, Approval, FormerGroup, Instruction, QUESTIONS, Review, Rules};
 pub use holds::{Holds, RegisterHandle};
 pub use load::{AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, USERS};
 pub use load::{RegisterError, RegisterErrors, RegisterFiles};
+pub use organisation::{
+    Appointment, Assurance, AssuranceStatus, Contact, Decline, Evidence, Joining, Objection,
+    Office, Organisation, OrganisationKind, PracticeSource, Signature, Stop, Switch,
+};
+pub use protocol::{Law, Protocol};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use crate::record::{OdsCode, SourceFamily};
-use crate::tabs::catalogue::TabSet;
+use crate::record::OdsCode;
 
 /// The whole register, as one consistent set of files.
 #[derive(Debug, Clone, Default)]
@@ -35,25 +43,6 @@ pub struct Register {
     pub agreement: Agreement,
     /// SHA-256 of all files, hex: in every decision and audit row.
     pub hash: String,
-}
-
-/// The agreement and the words that the other files may use.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Agreement {
-    /// Its name.
-    pub name: String,
-    /// Versions whose signature counts.
-    pub versions: Vec<String>,
-    /// Version of the terms of use in force; an earlier acceptance does not count (R102, R103).
-    pub terms: String,
-    /// URI of the policy that occasions point to (`Consent.policy.uri`).
-    pub policy: String,
-    /// The group that governs the programme (S2 4.7).
-    pub group: String,
-    /// When the agreement is to be reviewed (R168).
-    pub review_due: Option<Date>,
-    /// Every role that a user may have.
-    pub roles: BTreeMap<String, Role>,
 }
 
 /// A role of the register.
@@ -86,75 +75,6 @@ pub enum Duty {
     Govern,
 }
 
-/// What an organisation is to the agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OrganisationKind {
-    /// A practice: data controller of the records it holds.
-    Practice,
-    /// A hospital or service that looks.
-    Viewer,
-    /// A commissioner: may never be granted clinical access (R107).
-    Commissioner,
-}
-
-/// One organisation.
-#[derive(Debug, Clone)]
-pub struct Organisation {
-    /// ODS code.
-    pub ods: OdsCode,
-    /// Name.
-    pub name: String,
-    /// What it is.
-    pub kind: OrganisationKind,
-    /// It signed the agreement.
-    pub signature: Option<Signature>,
-    /// Suspended since (R155, R156).
-    pub suspended: bool,
-    /// Last day of its assurance (DSPT and statement of assurance, R163).
-    pub assurance_until: Option<Date>,
-    /// A practice's source.
-    pub source: Option<PracticeSource>,
-    /// A practice has switched its sharing on (R004, R005).
-    pub enabled: bool,
-    /// A SystmOne practice applies the exclusion list too (R044).
-    pub applies_exclusion_list: bool,
-    /// Roles that count as qualified clinicians here (R100; requirements.md, open point 3).
-    pub qualified_roles: BTreeSet<String>,
-}
-
-/// A signature under the agreement (R150).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
-    /// Version of the agreement.
-    pub agreement: String,
-    /// Who signed.
-    pub name: String,
-    /// In which office.
-    pub title: String,
-    /// When.
-    pub date: Date,
-}
-
-/// How to reach a practice's record.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PracticeSource {
-    /// Which adapter.
-    pub family: SourceFamily,
-    /// `http(s)://…` or `tcp://host:port`.
-    pub endpoint: String,
-}
-
-impl Organisation {
-    /// It signed a version of the agreement that counts, on or before `today` (R150).
-    #[must_use]
-    pub fn has_signed(&self, agreement: &Agreement, today: Date) -> bool {
-        self.signature.as_ref().is_some_and(|signature| {
-            signature.date <= today && agreement.versions.contains(&signature.agreement)
-        })
-    }
-}
-
 /// A person who may sign in or be named.
 #[derive(Debug, Clone)]
 pub struct User {
@@ -172,23 +92,6 @@ pub struct User {
     pub terms_accepted: Option<(String, Date)>,
     /// Revoked (R108).
     pub revoked: bool,
-}
-
-/// One agreed flow (R160): which viewer, roles, purposes, tabs.
-#[derive(Debug, Clone)]
-pub struct Protocol {
-    /// Its id.
-    pub id: String,
-    /// The viewer that it is for.
-    pub viewer: OdsCode,
-    /// Purposes, v3-ActReason codes.
-    pub purposes: Vec<String>,
-    /// Tabs per qualified role.
-    pub roles: BTreeMap<String, TabSet>,
-    /// First and last day.
-    pub valid: (Date, Date),
-    /// Reference of the approval with its minutes (R164).
-    pub approval: String,
 }
 
 /// A registered OAuth client.

@@ -6,8 +6,14 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use super::{OrganisationKind, OversightOf, Role};
-use crate::record::SourceFamily;
+use super::{OversightOf, Role};
+use super::agreement::{Approval, FormerGroup, Instruction, Review, Rules};
+use super::organisation::{
+    Appointment, Assurance, Contact, Decline, Evidence, Joining, OrganisationKind, Signature, Stop,
+    Switch,
+};
+use super::protocol::Law;
+use crate::record::{OdsCode, SourceFamily};
 
 /// A TOML local date.
 #[derive(Debug, Clone, Copy)]
@@ -37,32 +43,50 @@ pub struct Organisations {
     pub organisation: Vec<Spanned<Organisation>>,
 }
 
+/// For a field that is a date.
+pub(super) fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    Day::deserialize(deserializer).map(|day| day.0)
+}
+
+/// For a field that may be a date.
+pub(super) fn maybe_day<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Date>, D::Error> {
+    Ok(Option::<Day>::deserialize(deserializer)?.map(|day| day.0))
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Organisation {
     pub ods: String,
     pub name: String,
     pub kind: OrganisationKind,
+    pub address: Option<String>,
+    pub parent: Option<OdsCode>,
+    #[serde(default)]
+    pub sites: BTreeMap<OdsCode, String>,
     pub signature: Option<Signature>,
     #[serde(default)]
-    pub suspended: bool,
+    pub former_signatures: Vec<Signature>,
+    pub joining: Option<Joining>,
+    pub suspended: Option<Stop>,
+    pub withdrawn: Option<Stop>,
     pub assurance_until: Option<Day>,
+    pub assurance: Option<Assurance>,
+    #[serde(default)]
+    pub contacts: BTreeMap<String, Contact>,
+    pub ig_office: Option<Appointment>,
+    #[serde(default)]
+    pub evidence: Vec<Evidence>,
     pub source: Option<Source>,
     #[serde(default)]
-    pub enabled: bool,
+    pub enablement: Vec<Switch>,
+    #[serde(default)]
+    pub declines: Vec<Decline>,
     #[serde(default)]
     pub applies_exclusion_list: bool,
     #[serde(default)]
     pub qualified_roles: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signature {
-    pub agreement: String,
-    pub name: String,
-    pub title: String,
-    pub date: Day,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,7 +175,12 @@ pub struct Protocol {
     pub purposes: Vec<String>,
     pub valid_from: Day,
     pub valid_until: Day,
-    pub approval: String,
+    pub why: String,
+    pub how: String,
+    pub approval: Approval,
+    pub law: Law,
+    pub override_law: Option<Law>,
+    pub review_due: Day,
     pub tabs: BTreeMap<String, Vec<String>>,
 }
 
@@ -163,6 +192,16 @@ pub struct Agreement {
     pub terms: String,
     pub policy: String,
     pub group: String,
+    #[serde(default)]
+    pub former_group: Vec<FormerGroup>,
+    pub issued: Option<Day>,
+    pub live_from: Option<Day>,
     pub review_due: Option<Day>,
+    #[serde(default)]
+    pub rules: Rules,
+    #[serde(default)]
+    pub review: Vec<Spanned<Review>>,
+    #[serde(default)]
+    pub instruction: Vec<Spanned<Instruction>>,
     pub roles: BTreeMap<String, Role>,
 }

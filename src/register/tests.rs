@@ -40,17 +40,161 @@ fn every_fault_is_named_with_its_file_line_and_rule() {
         (ORGANISATIONS, "date = 2025-", "date = 2027-", "R150"),
         // R004, R005
         (
-            "organisations.toml",
+            ORGANISATIONS,
             "kind = \"practice\"\nsource",
-            "kind = \"practice\"\nenabled = true\nsource",
+            "kind = \"practice\"\nenablement = [{ on = true, date = 2026-01-01, by = \"x\", how = \"y\" }]\nsource",
             "R004",
         ),
         (
             ORGANISATIONS,
             "kind = \"commissioner\"\n",
-            "kind = \"commissioner\"\nenabled = true\n",
+            "kind = \"commissioner\"\nenablement = [{ on = true, date = 2026-01-01, by = \"x\", how = \"y\" }]\n",
             "R005",
         ),
+        (
+            ORGANISATIONS,
+            "by = \"Morgan Tate, practice manager\"",
+            "by = \"\"",
+            "R005",
+        ),
+        (
+            ORGANISATIONS,
+            "enablement = [{ on = true, date = 2025-",
+            "enablement = [{ on = true, date = 2027-",
+            "R005",
+        ),
+        (
+            ORGANISATIONS,
+            "enablement = [",
+            "enablement = [{ on = false, date = 2026-01-01, by = \"x\", how = \"y\" }, ",
+            "R005",
+        ),
+        // R183
+        (
+            ORGANISATIONS,
+            "contacts = { dpo =",
+            "contacts = { siro =",
+            "R183",
+        ),
+        (
+            ORGANISATIONS,
+            "\"dpo@example.org\"",
+            "\"nobody\"",
+            "contact",
+        ),
+        // R150: in which office
+        (
+            ORGANISATIONS,
+            "office = \"caldicott-guardian\"",
+            "office = \"chief-executive\"",
+            "R150",
+        ),
+        (
+            ORGANISATIONS,
+            "office = \"caldicott-guardian\"",
+            "office = \"receptionist\"",
+            "readable file",
+        ),
+        (
+            ORGANISATIONS,
+            "address = \"1 Example Street, Leicester\"",
+            "address = \"\"",
+            "R150",
+        ),
+        // R154, R156
+        (
+            ORGANISATIONS,
+            "reason = \"A shared smartcard; assurance is awaited.\"",
+            "reason = \" \"",
+            "R156",
+        ),
+        (
+            ORGANISATIONS,
+            "suspended = {",
+            "withdrawn = { since = 2030-01-01, by = \"x\", reason = \"y\" }\nsuspended = {",
+            "R154",
+        ),
+        // R162, R163
+        (
+            ORGANISATIONS,
+            "reference = \"IG training report\"",
+            "reference = \"\"",
+            "R162",
+        ),
+        (
+            ORGANISATIONS,
+            "submitted = 2026-09-18",
+            "submitted = 2026-12-18",
+            "R163",
+        ),
+        (
+            ORGANISATIONS,
+            "status = \"standards-met\"",
+            "status = \"excellent\"",
+            "readable file",
+        ),
+        // R165
+        (
+            ORGANISATIONS,
+            "applies_exclusion_list = true",
+            "declines = [{ protocol = \"nobodys\", date = 2026-01-01, by = \"x\" }]",
+            "R165",
+        ),
+        (
+            ORGANISATIONS,
+            "kind = \"viewer\"\n",
+            "kind = \"viewer\"\ndeclines = [{ protocol = \"out-of-hours-1\", date = 2026-01-01, by = \"x\" }]\n",
+            "R165",
+        ),
+        // R158
+        (
+            ORGANISATIONS,
+            "kind = \"viewer\"\n",
+            "kind = \"viewer\"\nparent = \"Z9H01\"\n",
+            "R158",
+        ),
+        (
+            ORGANISATIONS,
+            "kind = \"viewer\"\n",
+            "kind = \"viewer\"\nsites = { Z9O01 = \"Walk-in\" }\n",
+            "R158",
+        ),
+        (
+            ORGANISATIONS,
+            "kind = \"viewer\"\n",
+            "kind = \"viewer\"\nsites = { Z9H02 = \"\" }\n",
+            "R158",
+        ),
+        // R066
+        (
+            ORGANISATIONS,
+            "kind = \"practice\"\nsource",
+            "kind = \"practice\"\nig_office = { office = \"Z9C01\", since = 2026-01-01 }\nsource",
+            "R066",
+        ),
+        // R159, R167, R168
+        (
+            AGREEMENT,
+            "group = \"Sandbox Oversight Group\"",
+            "group = \"\"",
+            "R159",
+        ),
+        (
+            AGREEMENT,
+            "name = \"Sandbox Implementation Board\"",
+            "name = \"Sandbox Oversight Group\"",
+            "R159",
+        ),
+        (AGREEMENT, "security = \"Yes", "security = \"\" #", "R168"),
+        (AGREEMENT, "audit_reports = ", "# ", "readable file"),
+        (
+            AGREEMENT,
+            "by = \"Sandbox Oversight Group\"\nreference",
+            "by = \"Sandbox Oversight Group\"\nnext = 2029-01-01\nreference",
+            "R168",
+        ),
+        (AGREEMENT, "what = \"Enable", "what = \"\" # \"", "R167"),
+        (AGREEMENT, "issued = 2025-", "issued = 2027-", "R168"),
         // R107
         (
             ORGANISATIONS,
@@ -77,7 +221,32 @@ fn every_fault_is_named_with_its_file_line_and_rule() {
             "kind = \"viewer\"\n#",
             "R161",
         ),
-        (PROTOCOLS, "approval = \"", "approval = \"\" # \"", "R164"),
+        (
+            PROTOCOLS,
+            "reference = \"item 4\"",
+            "reference = \" \"",
+            "R164",
+        ),
+        (PROTOCOLS, "minutes = 2025-", "minutes = 2027-", "R164"),
+        (PROTOCOLS, "approval = {", "#", "readable file"),
+        (
+            PROTOCOLS,
+            "[\"Dr Farah Quill, LMC\", \"Robin Ashworth, DPO of the practices\"]",
+            "[]",
+            "R165",
+        ),
+        // R160: how and why; R185
+        (PROTOCOLS, "why = \"To treat", "why = \"\" # \"", "R160"),
+        (PROTOCOLS, "how = \"Viewed", "how = \"\" # \"", "R160"),
+        (PROTOCOLS, "\"6(1)(e)\"", "\"consent\"", "R185"),
+        (PROTOCOLS, "\"9(2)(c)\"", "\"9(2)\"", "R185"),
+        (
+            PROTOCOLS,
+            "confidentiality = \"explicit consent at the point of care\"",
+            "confidentiality = \"\"",
+            "R185",
+        ),
+        (PROTOCOLS, "law = {", "# {", "readable file"),
         (
             PROTOCOLS,
             "purposes = [\"TREAT\", ",
@@ -316,4 +485,176 @@ fn a_hold_touches_whom_it_names() {
     let mut holds = Holds::default();
     holds.organisations.insert(practice.clone());
     assert!(touches(&holds));
+}
+
+/// A viewer that asks to join, at the stage that `more` says.
+fn joiner(more: &str) -> RegisterFiles {
+    let mut files = sandbox_files();
+    files.organisations.push_str(&format!(
+        r#"
+[[organisation]]
+ods = "Z9N01"
+name = "New Ambulance Service"
+kind = "viewer"
+signature = {{ agreement = "1.0", name = "Jo Example", title = "Medical Director", office = "executive", organisation = "New Ambulance Service", address = "2 Example Street, Leicester", date = 2026-10-20 }}
+qualified_roles = ["gp"]
+{more}
+"#
+    ));
+    files
+}
+
+const FIRST: &str = r#"first_approval = { by = "Practices' data controller group", minutes = 2026-09-01, reference = "item 2", representatives = ["Dr Quill"] }"#;
+const LAST: &str = r#"final_approval = { by = "Sandbox Oversight Group", minutes = 2026-10-15, reference = "item 5", representatives = ["Dr Quill"] }"#;
+const TOLD: &str = r#"notified = 2026-09-03
+objections_until = 2026-10-10
+notices = ["Z99001", "Z99002", "Z99003", "Z99005", "Z99006", "Z9H01", "Z9O01", "Z9S01"]"#;
+
+fn joining(lines: &[&str]) -> String {
+    format!(
+        "[organisation.joining]\napplied = 2026-08-01\n{}",
+        lines.join("\n")
+    )
+}
+
+// R152, R153: both approvals, every party told, the window over, no objection left
+#[test]
+fn a_new_organisation_is_admitted_by_the_whole_procedure_and_by_nothing_less() {
+    let new = OdsCode("Z9N01".to_owned());
+    let whole = Register::read(&joiner(&joining(&[TOLD, FIRST, LAST])), TODAY).unwrap();
+    assert!(whole.organisations[&new].is_admitted());
+    assert!(whole.organisations[&new].has_signed(&whole.agreement, TODAY));
+    // On the way: valid, and not admitted.
+    for lines in [vec![], vec![FIRST], vec![TOLD, FIRST]] {
+        let on_the_way = Register::read(&joiner(&joining(&lines)), TODAY).unwrap();
+        assert!(!on_the_way.organisations[&new].is_admitted(), "{lines:?}");
+    }
+    let unresolved =
+        r#"objections = [{ by = "Z99002", date = 2026-09-20, reason = "Which staff?" }]"#;
+    let resolved = r#"objections = [{ by = "Z99002", date = 2026-09-20, reason = "Which staff?", resolved = 2026-10-01, resolution = "Paramedics only." }]"#;
+    assert!(Register::read(&joiner(&joining(&[TOLD, resolved, FIRST, LAST])), TODAY).is_ok());
+    let short = TOLD.replace("2026-10-10", "2026-09-20");
+    let late = TOLD.replace("2026-10-10", "2026-10-15");
+    let one_less = TOLD.replace(r#""Z99002", "#, "");
+    for (what, lines, rule) in [
+        ("no procedure at all", None, "R152"),
+        ("no first approval", Some(vec![TOLD, LAST]), "R152"),
+        ("nobody told", Some(vec![FIRST, LAST]), "R153"),
+        ("one not told", Some(vec![&one_less, FIRST, LAST]), "R153"),
+        ("window too short", Some(vec![&short, FIRST, LAST]), "R153"),
+        (
+            "approved within the window",
+            Some(vec![&late, FIRST, LAST]),
+            "R153",
+        ),
+        (
+            "an objection stands",
+            Some(vec![TOLD, unresolved, FIRST, LAST]),
+            "R153",
+        ),
+    ] {
+        let more = lines.map(|lines| joining(&lines)).unwrap_or_default();
+        let errors = Register::read(&joiner(&more), TODAY).expect_err(what).0;
+        assert!(
+            errors.iter().any(|error| error.rule == rule),
+            "{what}: {errors:#?}"
+        );
+        assert!(
+            errors
+                .iter()
+                .all(|error| error.file == ORGANISATIONS && error.line.is_some())
+        );
+    }
+}
+
+// R163: a lapsed assurance is warned of for the agreed days, then it blocks; one that is not enough never counts
+#[test]
+fn an_assurance_counts_with_its_days_of_grace_if_it_is_enough() {
+    let mut register = sandbox_register();
+    let rules = register.agreement.rules.clone();
+    assert_eq!(rules.assurance_grace_days, 14);
+    let viewer = register
+        .organisations
+        .get_mut(&OdsCode("Z9O01".to_owned()))
+        .unwrap();
+    viewer.assurance_until = Some(date(2026, 11, 10));
+    assert_eq!(viewer.assured_until(&rules), Some(date(2026, 11, 24)));
+    viewer.assurance.as_mut().unwrap().status = AssuranceStatus::ApproachingStandards;
+    assert_eq!(viewer.assured_until(&rules), None);
+    viewer.assurance = None;
+    viewer.assurance_until = None;
+    assert_eq!(viewer.assured_until(&rules), None);
+}
+
+// R162
+#[test]
+fn evidence_is_owed_until_it_is_shown_and_after_it_has_lapsed() {
+    let mut register = sandbox_register();
+    let rules = register.agreement.rules.clone();
+    let viewer = register
+        .organisations
+        .get_mut(&OdsCode("Z9O01".to_owned()))
+        .unwrap();
+    assert!(viewer.owes(&rules, TODAY).is_empty());
+    viewer.evidence[0].until = Some(date(2026, 11, 21));
+    assert_eq!(viewer.owes(&rules, TODAY), ["training"]);
+    viewer.evidence.clear();
+    assert_eq!(viewer.owes(&rules, TODAY).len(), 2);
+}
+
+// R168: the first anniversary, then at least every two years, or sooner where that was said
+#[test]
+fn the_next_review_is_due_when_the_agreement_says() {
+    let mut agreement = sandbox_register().agreement;
+    agreement.review_due = None;
+    let held = agreement.reviews.pop().unwrap();
+    agreement.issued = Some(date(2025, 6, 1));
+    assert_eq!(agreement.next_review(), Some(date(2026, 6, 1)));
+    agreement.review_due = Some(date(2026, 3, 1));
+    assert_eq!(agreement.next_review(), Some(date(2026, 3, 1)));
+    agreement.reviews = vec![Review {
+        date: date(2026, 5, 1),
+        ..held
+    }];
+    assert_eq!(agreement.next_review(), Some(date(2028, 5, 1)));
+    agreement.reviews[0].next = Some(date(2027, 1, 1));
+    assert_eq!(agreement.next_review(), Some(date(2027, 1, 1)));
+}
+
+// R159: another group, and every signature stays
+#[test]
+fn a_change_of_group_leaves_signatures_valid() {
+    let before = sandbox_register();
+    let mut files = sandbox_files();
+    files.agreement = files.agreement.replace(
+        "group = \"Sandbox Oversight Group\"\n",
+        "group = \"Integrated Care Board\"\n",
+    );
+    let after = Register::read(&files, TODAY).unwrap();
+    assert_eq!(after.agreement.group, "Integrated Care Board");
+    for (ods, organisation) in &after.organisations {
+        assert_eq!(
+            organisation.has_signed(&after.agreement, TODAY),
+            before.organisations[ods].has_signed(&before.agreement, TODAY)
+        );
+    }
+    assert!(
+        after
+            .agreement
+            .is_governing_body("Sandbox Implementation Board")
+    );
+    assert!(!after.agreement.is_governing_body("Anybody"));
+}
+
+// R185
+#[test]
+fn an_override_has_a_lawful_basis_of_its_own() {
+    let register = sandbox_register();
+    let protocol = &register.protocols["out-of-hours-1"];
+    let law = |purposes: &[&str]| {
+        let purposes: Vec<String> = purposes.iter().map(|&purpose| purpose.to_owned()).collect();
+        protocol.law_for(&purposes).article_6.clone()
+    };
+    assert_eq!(law(&["TREAT"]), "6(1)(e)");
+    assert_eq!(law(&["BTG", "ETREAT"]), "6(1)(d)");
 }

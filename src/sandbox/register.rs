@@ -142,8 +142,42 @@ name = "Sandbox Information Sharing Agreement"
 versions = ["1.0"]
 terms = "1"
 policy = "https://openmig.org/policy/sandbox-information-sharing-agreement/1.0"
+# The group governs; those that governed before are named, and what was signed under them stays signed.
 group = "Sandbox Oversight Group"
+former_group = [
+    {{ name = "Sandbox Implementation Board", until = {former}, notified = {former}, reference = "letter to all parties, number 7" }},
+]
+issued = {issued}
+live_from = {live}
 review_due = {review}
+
+# What the parties agreed on where the agreement leaves it open. The sandbox's files may be changed without an instruction.
+[rules]
+assurance_grace_days = 14
+evidence = ["training", "information-security-policy"]
+missing_evidence_blocks = false
+objection_days = 28
+changes_need_instruction = false
+
+# The seven questions of paragraph 11.2, each answered.
+[[review]]
+date = {reviewed}
+by = "Sandbox Oversight Group"
+reference = "minutes of {reviewed}, item 2"
+desired_effect = "Yes: out-of-hours clinicians report fewer repeated tests."
+access_controls = "Yes: every sampled access had its treatment registration."
+fair_processing = "Yes, after the walk-in centre was added."
+patient_access = "Yes: all requests were answered by the practices."
+quality_standards = "Yes."
+security = "Yes: the one incident was investigated and the walk-in centre suspended."
+audit_reports = "Received from both viewers."
+
+[[instruction]]
+id = "2025-1"
+date = {instructed}
+by = "Sandbox Oversight Group"
+what = "Enable the practices that have signed, and both viewers."
+reference = "minutes of {instructed}, item 3"
 
 # Every role that a user may have. A clinical role lets nobody look until an organisation names it as qualified
 # (organisations.toml) and a protocol covers it (protocols.toml).
@@ -157,7 +191,12 @@ practice-manager = {{ title = "Practice manager", clinical = false, duties = ["r
 dpo = {{ title = "Data protection officer", clinical = false, duties = ["oversee-practice"] }}
 oversight = {{ title = "Member of the oversight group", clinical = false, duties = ["govern"] }}
 "#,
-            review = self.day(200)
+            review = self.day(200),
+            reviewed = self.day(-150),
+            former = self.day(-300),
+            issued = self.day(-430),
+            live = self.day(-370),
+            instructed = self.day(-380),
         )
     }
 
@@ -168,11 +207,40 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
             systmone_tcp,
             ..
         } = self.ports;
-        let signature = format!(
-            r#"signature = {{ agreement = "1.0", name = "Pat Example", title = "Caldicott Guardian", date = {} }}"#,
-            self.day(-400)
+        let signature = |organisation: &str| {
+            format!(
+                r#"signature = {{ agreement = "1.0", name = "Pat Example", title = "Caldicott Guardian", office = "caldicott-guardian", organisation = "{organisation}", address = "1 Example Street, Leicester", date = {} }}"#,
+                self.day(-400)
+            )
+        };
+        let assurance = format!(
+            "assurance_until = {}\nassurance = {{ status = \"standards-met\", submitted = {}, statement = {} }}",
+            self.day(300),
+            self.day(-65),
+            self.day(-65)
         );
-        let assurance = format!("assurance_until = {}", self.day(300));
+        let dpo = r#"contacts = { dpo = { name = "Robin Ashworth", email = "dpo@example.org", telephone = "0116 496 0000" } }"#;
+        let evidence = format!(
+            r#"evidence = [
+    {{ kind = "training", reference = "IG training report", date = {day} }},
+    {{ kind = "information-security-policy", reference = "policy 12, version 4", date = {day} }},
+]"#,
+            day = self.day(-60)
+        );
+        let enabled = |how: &str| {
+            format!(
+                r#"enablement = [{{ on = true, date = {}, by = "Morgan Tate, practice manager", how = "{how}" }}]"#,
+                self.day(-370)
+            )
+        };
+        let (by_emis, by_tpp) = (
+            enabled("by the practice in EMIS Web"),
+            enabled("with TPP, by its service desk"),
+        );
+        let suspended = format!(
+            r#"suspended = {{ since = {}, by = "Sandbox Oversight Group", reason = "A shared smartcard; assurance is awaited." }}"#,
+            self.day(-160)
+        );
         let emis =
             format!(r#"source = {{ family = "emis", endpoint = "http://127.0.0.1:{emis}/" }}"#);
         let systmone = format!(
@@ -181,7 +249,6 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
         let tcp = format!(
             r#"source = {{ family = "systmone", endpoint = "tcp://127.0.0.1:{systmone_tcp}" }}"#
         );
-        let enabled = "enabled = true";
         let mut out = String::from(
             "# Who takes part: practices (data controllers of the records) and viewers, each with its signature.\n",
         );
@@ -194,72 +261,50 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
                 out.push('\n');
             }
         };
-        let signed: &str = &signature;
         let assured: &str = &assurance;
-        add(
-            "Z99001",
-            "Fosse Way Surgery",
-            "practice",
-            &[signed, assured, &emis, enabled],
-        );
-        add(
-            "Z99002",
-            "Rutland Water Medical Centre",
-            "practice",
-            &[signed, assured, &systmone, enabled],
-        );
-        add(
-            "Z99003",
-            "Charnwood House Surgery",
-            "practice",
-            &[signed, assured, &emis],
-        );
-        add("Z99004", "Melton Brook Practice", "practice", &[&systmone]);
-        add(
-            "Z99005",
-            "Wigston Lane Surgery",
-            "practice",
-            &[signed, assured, &emis, enabled],
-        );
-        add(
-            "Z99006",
-            "Oadby Park Surgery",
-            "practice",
-            &[
-                signed,
-                assured,
+        for (ods, name, source, more) in [
+            ("Z99001", "Fosse Way Surgery", &emis, vec![by_emis.as_str()]),
+            (
+                "Z99002",
+                "Rutland Water Medical Centre",
+                &systmone,
+                vec![&by_tpp],
+            ),
+            ("Z99003", "Charnwood House Surgery", &emis, vec![]),
+            ("Z99005", "Wigston Lane Surgery", &emis, vec![&by_emis]),
+            (
+                "Z99006",
+                "Oadby Park Surgery",
                 &tcp,
-                enabled,
-                "applies_exclusion_list = true",
-            ],
-        );
-        add(
-            "Z9H01",
-            "Sandbox University Hospitals",
-            "viewer",
-            &[
-                signed,
-                assured,
-                r#"qualified_roles = ["consultant", "nurse"]"#,
-            ],
-        );
-        add(
-            "Z9O01",
-            "Sandbox Out of Hours",
-            "viewer",
-            &[signed, assured, r#"qualified_roles = ["gp"]"#],
-        );
-        add(
-            "Z9S01",
-            "Sandbox Walk-in Centre",
-            "viewer",
-            &[
-                signed,
-                assured,
-                r#"qualified_roles = ["gp"]"#,
-                "suspended = true",
-            ],
-        );
+                vec![&by_tpp, "applies_exclusion_list = true"],
+            ),
+        ] {
+            let signed = signature(name);
+            let mut lines: Vec<&str> = vec![&signed, assured, dpo, source];
+            lines.extend(more);
+            add(ods, name, "practice", &lines);
+        }
+        add("Z99004", "Melton Brook Practice", "practice", &[&systmone]);
+        for (ods, name, roles, more) in [
+            (
+                "Z9H01",
+                "Sandbox University Hospitals",
+                r#""consultant", "nurse""#,
+                vec![],
+            ),
+            ("Z9O01", "Sandbox Out of Hours", r#""gp""#, vec![]),
+            (
+                "Z9S01",
+                "Sandbox Walk-in Centre",
+                r#""gp""#,
+                vec![suspended.as_str()],
+            ),
+        ] {
+            let (signed, roles) = (signature(name), format!("qualified_roles = [{roles}]"));
+            let mut lines: Vec<&str> = vec![&signed, assured, &evidence, &roles];
+            lines.extend(more);
+            add(ods, name, "viewer", &lines);
+        }
         add(
             "Z9C01",
             "Sandbox Commissioning Group",
@@ -412,7 +457,7 @@ authentication = {{ jwks = {keys} }}
 
     fn protocols(&self) -> String {
         const ALL: &str = r#"["summary", "patient-details", "problems", "diagnosis", "medication", "risks-and-warnings", "procedures", "investigations", "examinations", "events"]"#;
-        let (from, until) = (self.day(-365), self.day(730));
+        let (from, until, review) = (self.day(-365), self.day(730), self.day(365));
         let mut out = String::from(
             "# One protocol per agreed flow: which viewer, purposes and days, and which tabs each qualified role sees.\n",
         );
@@ -436,7 +481,12 @@ viewer = "{viewer}"
 purposes = ["TREAT", "ETREAT", "BTG"]
 valid_from = {from}
 valid_until = {until}
-approval = "Sandbox Oversight Group, minutes of {from}, item 4"
+why = "To treat the patient who is here, with the GP record as it is now."
+how = "Viewed beside the patient, on every occasion with explicit consent; never printed, copied or kept."
+approval = {{ by = "Sandbox Oversight Group", minutes = {from}, reference = "item 4", representatives = ["Dr Farah Quill, LMC", "Robin Ashworth, DPO of the practices"] }}
+law = {{ article_6 = "6(1)(e)", article_9 = "9(2)(h)", confidentiality = "explicit consent at the point of care" }}
+override_law = {{ article_6 = "6(1)(d)", article_9 = "9(2)(c)", confidentiality = "overriding interest of the patient, who cannot consent" }}
+review_due = {review}
 [protocol.tabs]
 {tabs}
 "#
@@ -500,8 +550,9 @@ pub(crate) mod tests {
         assert_eq!(tabs("university-hospitals-1", "consultant"), TabSet::ALL);
         assert_eq!(tabs("university-hospitals-1", "nurse").iter().count(), 3);
         let organisation = |ods: &str| &register.organisations[&OdsCode(ods.to_owned())];
-        assert!(organisation("Z9S01").suspended);
-        assert!(organisation("Z99003").signature.is_some() && !organisation("Z99003").enabled);
+        assert!(organisation("Z9S01").is_stopped());
+        assert!(organisation("Z99003").signature.is_some() && !organisation("Z99003").is_enabled());
+        assert!(organisation("Z99001").is_enabled() && organisation("Z99002").is_enabled());
         assert!(organisation("Z99004").signature.is_none());
         assert!(organisation("Z99006").applies_exclusion_list);
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Stand-ins for store, trail and register in the tests of this module.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::occasion::{OccasionAsk, OccasionRefusal, OpenOccasion};
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::{
     Agreement, Client, ClientAuthentication, Organisation, OrganisationKind, Register,
-    RegisterHandle, User,
+    RegisterHandle, Stop, User,
 };
 use crate::sandbox::keys::{self, USER_BASE};
 use crate::source::BoxFuture;
@@ -131,17 +131,17 @@ impl FetchKeys for NoFetch {
 }
 
 pub(crate) fn register() -> Register {
-    let organisation = |ods: &str, suspended| Organisation {
-        ods: OdsCode(ods.to_owned()),
-        name: ods.to_owned(),
-        kind: OrganisationKind::Viewer,
-        signature: None,
-        suspended,
-        assurance_until: None,
-        source: None,
-        enabled: true,
-        applies_exclusion_list: false,
-        qualified_roles: BTreeSet::new(),
+    let organisation = |ods: &str, suspended: bool| Organisation {
+        suspension: suspended.then(|| Stop {
+            since: jiff::civil::date(2026, 1, 1),
+            by: "the group".to_owned(),
+            reason: "a breach".to_owned(),
+        }),
+        ..Organisation::new(
+            OdsCode(ods.to_owned()),
+            ods.to_owned(),
+            OrganisationKind::Viewer,
+        )
     };
     let user = |name: &str, ods: &str| User {
         username: name.to_owned(),

@@ -164,7 +164,7 @@ impl TokenEndpoint {
             None => Err(OAuthError::invalid_client(
                 "The client's practice is not registered.",
             )),
-            Some(found) if found.suspended || self.authenticator.is_held(practice) => {
+            Some(found) if found.is_stopped() || self.authenticator.is_held(practice) => {
                 Err(in_words("organisation-suspended"))
             }
             Some(_) => Ok(Granted {

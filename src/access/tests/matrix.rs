@@ -2,6 +2,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::*;
+use crate::occasion::RegisterView;
+use crate::register::Holds;
 
 /// Every combination of who asks, why, on what basis, about whom: what comes out, as a table for people to read.
 #[test]
@@ -242,40 +244,21 @@ fn of_register(
     username: &str,
     viewer: &OdsCode,
 ) -> BeforeInputs {
-    let user = &register.users[username];
-    let organisation = &register.organisations[viewer];
+    let holds = Holds::default();
+    let view = RegisterView {
+        register,
+        holds: &holds,
+        today,
+    };
+    let role = &register.users[username].role;
+    let good = good_before();
     BeforeInputs {
         today,
-        viewer: Fact::Known(ViewerFacts {
-            ods: viewer.clone(),
-            kind: organisation.kind,
-            signed: organisation.has_signed(&register.agreement, today),
-            active: !organisation.suspended,
-            assurance_until: organisation.assurance_until,
-            qualified_roles: organisation.qualified_roles.iter().cloned().collect(),
-        }),
-        clinician: Fact::Known(ClinicianFacts {
-            username: username.to_owned(),
-            role: user.role.clone(),
-            acts_for_viewer: user.organisations.contains(viewer),
-            revoked: user.revoked,
-            training_until: user.training_until,
-            terms_accepted: user.terms_accepted.clone().map(|(version, _)| version),
-        }),
+        viewer: view.viewer(viewer),
+        clinician: view.clinician(username, viewer, viewer),
         terms: register.agreement.terms.clone(),
-        protocols: register
-            .protocols
-            .values()
-            .filter(|protocol| protocol.viewer == *viewer)
-            .map(|protocol| ProtocolFacts {
-                id: protocol.id.clone(),
-                purposes: protocol.purposes.clone(),
-                from: protocol.valid.0,
-                until: protocol.valid.1,
-                tabs: TabCodes(protocol.roles.get(&user.role).copied().unwrap_or_default()),
-            })
-            .collect(),
-        ..good_before()
+        protocols: view.protocols(viewer, Some(role), None, &good.purposes),
+        ..good
     }
 }
 

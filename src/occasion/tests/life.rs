@@ -169,7 +169,8 @@ fn every_read_is_checked_afresh() {
         .organisations
         .get_mut(&OdsCode("Z99001".to_owned()))
         .unwrap()
-        .enabled = false;
+        .enablement
+        .clear();
     bench.register.replace(register);
     denied(Rule::PracticeEnabled);
     bench.register.replace(sandbox_register());
