@@ -6,13 +6,13 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use super::{OversightOf, Role};
 use super::agreement::{Approval, FormerGroup, Instruction, Review, Rules};
 use super::organisation::{
     Appointment, Assurance, Contact, Decline, Evidence, Joining, OrganisationKind, Signature, Stop,
     Switch,
 };
 use super::protocol::Law;
+use super::{OversightOf, Role};
 use crate::record::{OdsCode, SourceFamily};
 
 /// A TOML local date.
