@@ -14,7 +14,7 @@ use crate::audit::verify::TreeHead;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Timing;
 use crate::record::date::london;
-use crate::sandbox::mock::{self, People, Which};
+use crate::sandbox::mock::{self, Ordinary, People, Which};
 use crate::sandbox::population;
 use crate::sandbox::run::{SandboxOptions, sandbox_timing, start};
 
@@ -41,7 +41,7 @@ enum Command {
         fresh: bool,
         /// Ordinary synthetic patients beside those of the contract
         #[arg(long, default_value_t = 0)]
-        patients: usize,
+        patients: u64,
         /// Seed of the ordinary patients: the same seed gives the same people
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -62,6 +62,12 @@ enum Command {
         /// Address to listen on; SystmOne over TCP listens ten ports above
         #[arg(long)]
         listen: SocketAddr,
+        /// Ordinary synthetic patients beside those of the contract
+        #[arg(long, default_value_t = 0)]
+        patients: u64,
+        /// Seed of the ordinary patients: every mock service must have the same
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Read one supplier message and print it as a FHIR Bundle; losses go to stderr, a JSON object a line
     Map {
@@ -175,10 +181,21 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => {
             block_on(async move { serve::run(&config).await.map_err(|error| error.to_string()) })
         }
-        Command::Mock { service, listen } => match service.parse::<Which>() {
+        Command::Mock {
+            service,
+            listen,
+            patients,
+            seed,
+        } => match service.parse::<Which>() {
             Ok(which) => block_on(async move {
-                let people = population::contract(SystemClock.now().to_zoned(london()).date());
-                mock::run(which, listen, Arc::new(People::new(people)))
+                let today = SystemClock.now().to_zoned(london()).date();
+                let n = patients.min(population::MOST_ORDINARY);
+                let people = People::new(population::contract(today)).with_ordinary(Ordinary {
+                    n,
+                    seed,
+                    today,
+                });
+                mock::run(which, listen, Arc::new(people))
                     .await
                     .map_err(|error| error.to_string())
             }),

@@ -18,6 +18,14 @@ pub struct Contract {
     users: Vec<User>,
     clients: Vec<Client>,
     patients: Vec<Patient>,
+    /// People beyond the contract are many: they are listed on pages of their own.
+    ordinary_patients: OrdinaryPatients,
+}
+
+#[derive(Debug, Serialize)]
+struct OrdinaryPatients {
+    total: u64,
+    url: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,14 +72,36 @@ struct Client {
     redirect_uris: Vec<String>,
 }
 
+/// One person, as the contract and the list of people name them.
 #[derive(Debug, Serialize)]
-struct Patient {
+pub struct Patient {
     nhs_number: String,
     fhir_id: String,
     name: String,
     birth_date: String,
     practice: &'static str,
     about: &'static str,
+}
+
+impl Patient {
+    /// What the contract says of a person; none where the number is no NHS number.
+    #[must_use]
+    pub fn of(person: &Person, ids: &IdKey) -> Option<Self> {
+        let number = NhsNumber::parse(&person.nhs_number).ok()?;
+        Some(Self {
+            fhir_id: ids.patient(&number).to_string(),
+            nhs_number: person.nhs_number.clone(),
+            name: format!(
+                "{} {} {}",
+                person.title,
+                person.given.join(" "),
+                person.family
+            ),
+            birth_date: person.birth_date.to_string(),
+            practice: person.practice,
+            about: person.about,
+        })
+    }
 }
 
 /// The password of every sandbox user.
@@ -88,9 +118,15 @@ const FORMATS: [(&str, &str); 6] = [
 ];
 
 impl Contract {
-    /// From the register in force and the people served.
+    /// From the register in force and the people of the contract; beside them there are `ordinary` more.
     #[must_use]
-    pub fn new(ports: SandboxPorts, register: &Register, ids: &IdKey, people: &[Person]) -> Self {
+    pub fn new(
+        ports: SandboxPorts,
+        register: &Register,
+        ids: &IdKey,
+        people: &[Person],
+        ordinary: u64,
+    ) -> Self {
         let base = format!("http://127.0.0.1:{}", ports.gateway);
         let at = |port: u16| format!("http://127.0.0.1:{port}");
         Self {
@@ -159,23 +195,12 @@ impl Contract {
                 .collect(),
             patients: people
                 .iter()
-                .filter_map(|person| {
-                    let number = NhsNumber::parse(&person.nhs_number).ok()?;
-                    Some(Patient {
-                        fhir_id: ids.patient(&number).to_string(),
-                        nhs_number: person.nhs_number.clone(),
-                        name: format!(
-                            "{} {} {}",
-                            person.title,
-                            person.given.join(" "),
-                            person.family
-                        ),
-                        birth_date: person.birth_date.to_string(),
-                        practice: person.practice,
-                        about: person.about,
-                    })
-                })
+                .filter_map(|person| Patient::of(person, ids))
                 .collect(),
+            ordinary_patients: OrdinaryPatients {
+                total: ordinary,
+                url: format!("{base}/sandbox/patients"),
+            },
             base,
         }
     }

@@ -10,10 +10,11 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::contract::Contract;
+use super::contract::{Contract, Patient};
 use super::keys::SandboxKeys;
-use super::mock::MockState;
+use super::mock::{MockState, People};
 use crate::clock::{Clock, ShiftedClock, SystemClock};
+use crate::fhir::IdKey;
 use crate::oversight::delivery::{RoutesHandle, WebhookRoute};
 use crate::record::OdsCode;
 use crate::register::{GROUP, RegisterHandle};
@@ -26,6 +27,10 @@ const SANDBOX_WEBHOOK_SECRET: &str = "whsec_b3Blbm1pZyBzYW5kYm94OiBubyBzZWNyZXQ=
 pub struct SandboxState {
     /// The contract.
     pub contract: Contract,
+    /// Everybody.
+    pub people: Arc<People>,
+    /// Key of the ids.
+    pub ids: IdKey,
     /// Keys of the clients.
     pub keys: SandboxKeys,
     /// The clock that moves.
@@ -44,6 +49,7 @@ pub struct SandboxState {
 pub fn routes(state: Arc<SandboxState>) -> Router {
     Router::new()
         .route("/sandbox/contract.json", get(contract))
+        .route("/sandbox/patients", get(patients))
         .route("/sandbox/keys/{file}", get(key))
         .route("/sandbox/assertion", get(assertion))
         .route("/sandbox/clock", post(clock))
@@ -54,6 +60,42 @@ pub fn routes(state: Arc<SandboxState>) -> Router {
 
 async fn contract(State(state): State<Arc<SandboxState>>) -> Response {
     Json(&state.contract).into_response()
+}
+
+/// People in one answer.
+const MOST_PEOPLE: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PeopleAsk {
+    #[serde(default)]
+    offset: usize,
+    #[serde(default = "a_page")]
+    limit: usize,
+}
+
+const fn a_page() -> usize {
+    100
+}
+
+/// The ordinary people, a page at a time; each is made for the answer and not kept.
+async fn patients(
+    State(state): State<Arc<SandboxState>>,
+    Query(ask): Query<PeopleAsk>,
+) -> Response {
+    let beside = state.people.len() - usize::try_from(state.people.ordinary_count()).unwrap_or(0);
+    let from = ask.offset.saturating_add(beside);
+    let page: Vec<Patient> = state
+        .people
+        .page(from, ask.limit.min(MOST_PEOPLE))
+        .filter_map(|person| Patient::of(&person, &state.ids))
+        .collect();
+    Json(json!({
+        "total": state.people.ordinary_count(),
+        "offset": ask.offset,
+        "patients": page,
+    }))
+    .into_response()
 }
 
 /// `<client_id>.jwk.json` is the private key, `<client_id>.jwks.json` the public set. Sandbox keys protect nothing.

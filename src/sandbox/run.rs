@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::contract::Contract;
 use super::keys::{KeysError, SandboxKeys, USER_BASE};
-use super::mock::{MockState, People, ehr, emis, systmone, trace};
+use super::mock::{MockState, Ordinary, People, ehr, emis, systmone, trace};
 use super::population;
 use super::register::{SandboxPorts, SandboxRegister, SandboxRegisterError};
 use super::routes::{SandboxState, routes};
@@ -44,7 +44,7 @@ pub struct SandboxOptions {
     /// Empty it first.
     pub fresh: bool,
     /// Ordinary people beside the contract's.
-    pub patients: usize,
+    pub patients: u64,
     /// Their seed.
     pub seed: u64,
     /// Times; the sandbox's own where `None`.
@@ -166,13 +166,17 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let register = RegisterHandle::new(register(&keys, ports, today, &register_dir)?);
     let store = Arc::new(SqliteStore::open(&options.data.join("openmig.sqlite"))?);
     let ids = IdKey::new(ID_KEY);
-    let mut people = population::contract(today);
-    people.extend(population::ordinary(options.patients, options.seed, today));
+    let people = population::contract(today);
+    let ordinary = Ordinary {
+        n: options.patients.min(population::MOST_ORDINARY),
+        seed: options.seed,
+        today,
+    };
     remember_opt_outs(&store, &ids, SystemClock.now()).await?;
     let clock = Arc::new(ShiftedClock::default());
-    let contract = Contract::new(ports, &register.current(), &ids, &people);
-    let banner = banner(ports, &register, &options.data);
-    let people = Arc::new(People::new(people));
+    let contract = Contract::new(ports, &register.current(), &ids, &people, ordinary.n);
+    let banner = banner(ports, &register, options);
+    let people = Arc::new(People::new(people).with_ordinary(ordinary));
     let mocks = Arc::new(MockState::new(
         Arc::clone(&people) as _,
         Arc::clone(&clock) as _,
@@ -190,6 +194,8 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     )?;
     let sandbox_routes = routes(Arc::new(SandboxState {
         contract,
+        people: Arc::clone(&people),
+        ids: ids.clone(),
         keys,
         clock: Arc::clone(&clock),
         mocks: Arc::clone(&mocks),
@@ -431,23 +437,41 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-fn banner(ports: SandboxPorts, register: &RegisterHandle, data: &Path) -> String {
+fn banner(ports: SandboxPorts, register: &RegisterHandle, options: &SandboxOptions) -> String {
     let base = format!("http://127.0.0.1:{}", ports.gateway);
     let register = register.current();
-    let mut text = format!("ready: OpenMIG sandbox, state in {}\n", data.display());
+    let mut text = format!(
+        "ready: OpenMIG sandbox, state in {}\n",
+        options.data.display()
+    );
     let _ = writeln!(text, "  FHIR base = issuer  {base}/fhir/r4");
     let _ = writeln!(text, "  contract            {base}/sandbox/contract.json");
     let _ = writeln!(text, "  exclusions in force {base}/exclusions");
     let _ = writeln!(
         text,
         "  notices as mails    {}",
-        data.join("outbox").display()
+        options.data.join("outbox").display()
     );
     let _ = writeln!(
         text,
         "  mock services       EMIS http://127.0.0.1:{}  SystmOne http://127.0.0.1:{} and tcp://127.0.0.1:{}  trace http://127.0.0.1:{}  EHR http://127.0.0.1:{}",
         ports.emis, ports.systmone, ports.systmone_tcp, ports.trace, ports.ehr
     );
+    if options.patients > 0 {
+        let n = options.patients.min(population::MOST_ORDINARY);
+        let _ = writeln!(
+            text,
+            "  ordinary patients   {base}/sandbox/patients?offset=0&limit=100, {n} of seed {}",
+            options.seed
+        );
+        if n < options.patients {
+            let _ = writeln!(
+                text,
+                "                      not {}: the 999 range has no more valid numbers to give",
+                options.patients
+            );
+        }
+    }
     let users: Vec<&str> = register.users.keys().map(String::as_str).collect();
     let clients: Vec<&str> = register.clients.keys().map(String::as_str).collect();
     let _ = writeln!(

@@ -16,6 +16,7 @@ mod oracle;
 mod oversight;
 mod patients;
 mod people;
+mod population;
 mod protocol;
 mod requirements;
 mod tabs;

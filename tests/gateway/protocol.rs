@@ -577,7 +577,7 @@ fn every_answer_forbids_storing_and_embedding() {
 }
 
 /// Served to anybody: no patient is in any of it.
-const PUBLIC: [&str; 13] = [
+const PUBLIC: [&str; 14] = [
     "/fhir/r4/metadata",
     "/fhir/r4/jwks",
     "/fhir/r4/.well-known/smart-configuration",
@@ -588,6 +588,7 @@ const PUBLIC: [&str; 13] = [
     "/livez",
     "/readyz",
     "/sandbox/contract.json",
+    "/sandbox/patients",
     "/sandbox/keys/sandbox-backend.jwk.json",
     "/sandbox/keys/sandbox-backend-es.jwks.json",
     "/sandbox/assertion?client_id=sandbox-backend",
@@ -643,6 +644,7 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         "/livez",
         "/readyz",
         "/sandbox/contract.json",
+        "/sandbox/patients",
         "/sandbox/keys/{file}",
         "/sandbox/assertion",
         "/sandbox/clock",

@@ -245,8 +245,16 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
 
 impl TestGateway {
     pub fn start(name: &str, timing: Timing) -> Self {
+        Self::start_with(name, timing, |_| {})
+    }
+
+    pub fn start_with(
+        name: &str,
+        timing: Timing,
+        change: impl FnOnce(&mut SandboxOptions),
+    ) -> Self {
         let data = folder(name);
-        let options = SandboxOptions {
+        let mut options = SandboxOptions {
             port: 0,
             data: data.clone(),
             fresh: true,
@@ -254,6 +262,7 @@ impl TestGateway {
             seed: 1,
             timing: Some(timing),
         };
+        change(&mut options);
         let sandbox = wait(start(&options)).unwrap();
         let origin = format!("http://127.0.0.1:{}", sandbox.ports.gateway);
         let client = reqwest::Client::builder()

@@ -7,16 +7,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::connect_info::ConnectInfo;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::state::{MockState, Source};
 use super::wire::{self, Answer, Line};
 
+/// Lines of a worklist in one answer.
+const MOST: usize = 100;
 const MEDIA: &str = "application/json; charset=utf-8";
 
 /// Serves until `shutdown`.
@@ -35,14 +38,30 @@ pub async fn serve(
     wire::serve(listener, routes, shutdown).await
 }
 
+/// Part of a worklist: what a screen shows at once, however long the list is.
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    offset: usize,
+    #[serde(default = "most")]
+    limit: usize,
+}
+
+const fn most() -> usize {
+    MOST
+}
+
 async fn list(
     State(state): State<Arc<MockState>>,
     ConnectInfo(line): ConnectInfo<Line>,
     Path(ods): Path<String>,
+    Query(part): Query<Part>,
 ) -> Response<Body> {
     state.count(Source::Ehr);
     let fault = state.faults().take(Source::Ehr);
-    let entries = state.population().worklist(&ods);
+    let entries = state
+        .population()
+        .worklist(&ods, part.offset, part.limit.min(MOST));
     let answer = match serde_json::to_string(&entries) {
         Ok(body) => Answer::new(StatusCode::OK, MEDIA, body),
         Err(_) => broken(),

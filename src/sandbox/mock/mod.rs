@@ -19,6 +19,6 @@ pub mod write;
 mod tests;
 
 pub use faults::{FaultKind, Faults, UnknownFault};
-pub use people::{People, Population, WorklistEntry};
+pub use people::{Ordinary, People, Population, WorklistEntry};
 pub use run::{Which, run};
 pub use state::{MockState, Source};

@@ -61,6 +61,9 @@ impl FromStr for Source {
     }
 }
 
+/// How many of a worklist are looked through for somebody else: more than there are in the contract.
+const SOME: usize = 64;
+
 /// Shared by all mock services of one sandbox.
 pub struct MockState {
     population: Arc<dyn Population>,
@@ -124,7 +127,7 @@ impl MockState {
         use crate::sandbox::story::Behaviour;
         ["Z9H01", "Z9O01"]
             .into_iter()
-            .flat_map(|viewer| self.population.worklist(viewer))
+            .flat_map(|viewer| self.population.worklist(viewer, 0, SOME))
             .filter(|entry| entry.nhs_number != nhs_number)
             .filter_map(|entry| self.population.by_nhs_number(&entry.nhs_number))
             .find(|person| {

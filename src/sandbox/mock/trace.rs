@@ -54,7 +54,7 @@ async fn answer(
     let person = if fault == Some(FaultKind::WrongPatient) {
         state
             .population()
-            .worklist("Z9O01")
+            .worklist("Z9O01", 0, 2)
             .iter()
             .find(|entry| entry.nhs_number != nhs_number)
             .and_then(|entry| state.population().by_nhs_number(&entry.nhs_number))

@@ -127,7 +127,7 @@ pub fn lipids(d: &mut Diary, day: Date, total: i64) -> u32 {
                 "mmol/L",
                 Some(("0.5", "2.3")),
             ),
-            ("cholesterol-ratio", &ratio, "1", None),
+            ("cholesterol-ratio", &ratio, "", None),
         ],
     )
 }

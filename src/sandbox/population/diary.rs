@@ -85,6 +85,13 @@ impl Diary {
         self.age_on(self.today)
     }
 
+    /// The day that lies `days` after another, or the Friday before; never after yesterday.
+    #[must_use]
+    pub fn within_story(&self, day: Date, days: i64) -> Date {
+        self.within(weekday(day.saturating_add(days.days())))
+            .max(day)
+    }
+
     fn within(&self, day: Date) -> Date {
         let yesterday = self.today.saturating_sub(1.day());
         day.min(yesterday).max(self.born)

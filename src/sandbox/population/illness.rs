@@ -314,10 +314,41 @@ pub fn happen(d: &mut Diary, sex: char, day: Date) {
             let tsh = d.random.between(60, 390);
             care::thyroid(d, day, tsh);
         }
+        sample(d, ill.code, day);
         if let Some(course) = ill.course {
             d.acute(day, course);
         }
         d.leave();
         return;
+    }
+}
+
+/// What is sent to the microbiologist, of every second or third such illness.
+fn sample(d: &mut Diary, code: &str, day: Date) {
+    let (report, from, test, words) = match code {
+        "urinary-tract-infection" => (
+            "midstream-urine",
+            "Midstream urine",
+            "urine-culture-other",
+            "Mixed growth, no significant bacteriuria",
+        ),
+        "acute-tonsillitis" => (
+            "throat-swab",
+            "Throat swab",
+            "microscopy-culture",
+            "No beta-haemolytic streptococci",
+        ),
+        "leg-cellulitis" => (
+            "skin-swab",
+            "Skin swab",
+            "microscopy-culture",
+            "No growth after two days",
+        ),
+        _ => return,
+    };
+    if d.random.chance(50) {
+        let class = Class::Microbiology;
+        let sent = d.report(day, report, class, Some(from), &[]);
+        d.worded(day, sent, test, words);
     }
 }

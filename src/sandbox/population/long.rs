@@ -50,7 +50,7 @@ pub fn write(d: &mut Diary) {
             }
             2 => {
                 let ratio = care::decimal(d, 18, 34, 1);
-                d.measure(at, "inr", &ratio, "1");
+                d.measure(at, "inr", &ratio, "");
             }
             3 | 6 => {
                 // Only what was already known by then.

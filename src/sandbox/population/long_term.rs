@@ -4,9 +4,10 @@ use jiff::civil::Date;
 
 use super::care;
 use super::diary::{Course, Diary};
+use crate::sandbox::story::Kind;
 
 /// What the yearly review of a long-term problem looks at.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Review {
     Sugar,
     Heart,
@@ -251,7 +252,7 @@ const CHRONIC: [Chronic; 27] = [
 /// A child's asthma.
 pub fn asthma(d: &mut Diary, since: Date) {
     let asthma = inhaler("asthma", 6, 10, "Two puffs when needed by spacer");
-    begin(d, &asthma, since);
+    begin(d, &asthma, since, &mut Trends::default());
 }
 
 /// The problem that is likeliest at this age: asthma of the young, thyroid of the middle-aged, joints of the old.
@@ -263,13 +264,14 @@ pub fn likely(d: &mut Diary) {
     };
     let since = d.ago(1700);
     for problem in CHRONIC.iter().filter(|problem| problem.code == code) {
-        begin(d, problem, since);
+        begin(d, problem, since, &mut Trends::default());
     }
 }
 
 /// At most two long-term problems with their medicines and reviews.
 pub fn by_chance(d: &mut Diary, sex: char) {
     let mut found: Vec<&str> = Vec::new();
+    let mut trends = Trends::default();
     for problem in &CHRONIC {
         let old_enough = (problem.from.max(18) + 2..=problem.to).contains(&d.age());
         // Two stages of one disease, or two types, are not told of one person.
@@ -285,13 +287,13 @@ pub fn by_chance(d: &mut Diary, sex: char) {
             let longest = 365 * i64::from(d.age() - problem.from.max(17)).min(11);
             let since = d.random.between(400, longest);
             let day = d.ago(since);
-            begin(d, problem, day);
+            begin(d, problem, day, &mut trends);
             found.push(problem.code);
         }
     }
 }
 
-fn begin(d: &mut Diary, chronic: &Chronic, since: Date) {
+fn begin(d: &mut Diary, chronic: &Chronic, since: Date, trends: &mut Trends) {
     d.seen(since, 0, "Diagnosis explained, treatment agreed.");
     let problem = d.problem(since, chronic.code, true, None);
     d.text(problem, "Leaflet given.");
@@ -308,65 +310,132 @@ fn begin(d: &mut Diary, chronic: &Chronic, since: Date) {
         },
         None,
     );
-    // The last two yearly reviews.
+    // Some need no live vaccine: their treatment weakens them.
+    if chronic.code == "rheumatoid-arthritis" {
+        let day = d.within_story(since, 30);
+        let live = d.note(day, "live-vaccine-contraindicated", Kind::Contraindication);
+        d.text(live, "On advice of the clinic.");
+    }
+    // The last yearly reviews, at most four, each a little on from the one before.
     let latest = d.random.between(10, 300);
-    for days in [latest + 365, latest] {
-        let day = d.ago(days);
+    let trend = trends.of(d, chronic.review);
+    for years in (0..4).rev() {
+        let day = d.ago(latest + 365 * years);
         if day <= since {
             continue;
         }
         d.seen(day, 2, "Yearly review, no concerns.");
-        let done = review(d, chronic.review, day);
+        let done = review(d, chronic.review, trend, day);
         d.link(done, problem);
         d.finding(day, "medication-review-with-patient");
         d.leave();
     }
 }
 
-fn review(d: &mut Diary, review: Review, day: Date) -> u32 {
+/// How the values that reviews look at go over the years: one line for each kind of review, whatever problems share it.
+#[derive(Default)]
+struct Trends(Vec<(Review, Trend)>);
+
+/// A line through the years, in the units of the review; beside it the blood pressure, which treatment brings down.
+#[derive(Clone, Copy)]
+struct Trend {
+    /// Now.
+    value: i64,
+    /// What a year does.
+    step: i64,
+    least: i64,
+    most: i64,
+    systolic: i64,
+    fall: i64,
+}
+
+impl Trends {
+    fn of(&mut self, d: &mut Diary, review: Review) -> Trend {
+        if let Some((_, trend)) = self.0.iter().find(|(known, _)| *known == review) {
+            return *trend;
+        }
+        let (low, high, down, up, least, most) = match review {
+            Review::Sugar => (46, 70, -6, 5, 40, 95),
+            Review::Heart => (36, 60, -5, 2, 30, 75),
+            Review::Thyroid => (90, 520, -90, 60, 40, 900),
+            Review::Lungs => (30, 52, -2, 1, 18, 60),
+            Review::Bones => (0, 0, 0, 0, 0, 0),
+            Review::Kidneys => (46, 78, -5, 1, 32, 88),
+            Review::Joints => (114, 150, -3, 3, 104, 165),
+        };
+        // Whatever the review, there is one blood pressure.
+        let pressure = self
+            .0
+            .first()
+            .map(|(_, first)| (first.systolic, first.fall));
+        let (systolic, fall) =
+            pressure.unwrap_or((d.random.between(122, 146), d.random.between(0, 6)));
+        let trend = Trend {
+            value: d.random.between(low, high),
+            step: d.random.between(down, up),
+            least,
+            most,
+            systolic,
+            fall,
+        };
+        self.0.push((review, trend));
+        trend
+    }
+}
+
+impl Trend {
+    /// The value on a day, a little off the line as measurements are.
+    fn value(self, d: &mut Diary, day: Date) -> i64 {
+        let off = d.random.between(-1, 1);
+        let then = self.value - self.step * i64::from((d.today - day).get_days()) / 365;
+        (then + off).clamp(self.least, self.most)
+    }
+
+    /// The blood pressure on a day.
+    fn pressure(self, d: &mut Diary, day: Date) -> (i64, i64) {
+        let years = i64::from((d.today - day).get_days()) / 365;
+        let systolic = self.systolic + self.fall * years + d.random.between(-4, 4);
+        (
+            systolic,
+            76 + (systolic - 120) / 3 + d.random.between(-5, 5),
+        )
+    }
+}
+
+fn review(d: &mut Diary, review: Review, trend: Trend, day: Date) -> u32 {
     let adult = d.age_on(day) >= 18;
     if adult {
-        let (systolic, diastolic) = (d.random.between(118, 158), d.random.between(68, 94));
+        let (systolic, diastolic) = trend.pressure(d, day);
         d.blood_pressure(day, systolic, diastolic);
     }
+    let value = trend.value(d, day);
     match review {
         Review::Sugar => {
             d.finding(day, "fundoscopy");
             let ratio = care::decimal(d, 4, 58, 1);
             let key = d.measure(day, "urine-acr", &ratio, "mg/mmol");
             care::range(d, key, "0.0", "3.0");
-            let value = d.random.between(44, 76);
             care::glycated(d, day, value)
         }
-        Review::Heart => {
-            let total = d.random.between(34, 66);
-            care::lipids(d, day, total)
-        }
-        Review::Thyroid => {
-            let tsh = d.random.between(60, 560);
-            care::thyroid(d, day, tsh)
-        }
+        Review::Heart => care::lipids(d, day, value),
+        Review::Thyroid => care::thyroid(d, day, value),
         Review::Lungs => {
             d.finding(day, "inhaler-technique-good");
             d.finding(day, "asthma-sleep-ok");
-            let flow = if adult {
-                d.random.between(30, 55) * 10
-            } else {
-                d.random.between(15, 30) * 10
-            };
+            // A child blows half of what an adult does.
+            let flow = if adult { value * 10 } else { value * 5 };
             d.measure(day, "peak-flow", &flow.to_string(), "L/min")
         }
         Review::Bones => care::bones(d, day),
         Review::Kidneys => {
-            let filtration = d.random.between(46, 78);
-            care::kidneys(d, day, 160 - filtration, filtration)
+            care::dipstick(d, day);
+            care::kidneys(d, day, 160 - value, value)
         }
         Review::Joints => {
             let ferritin = care::decimal(d, 14, 260, 0);
             let key = d.measure(day, "serum-ferritin", &ferritin, "ug/L");
             care::range(d, key, "15", "300");
-            let haemoglobin = d.random.between(112, 152);
-            care::blood_count(d, day, haemoglobin)
+            care::blood_count(d, day, value)
         }
     }
 }

@@ -42,11 +42,10 @@ pub fn person(index: u64, seed: u64, today: Date) -> Person {
     ordinary::person(index, seed, today)
 }
 
-/// The first `n` ordinary people of the series `seed`, each made as the iterator reaches it.
-pub fn ordinary(n: usize, seed: u64, today: Date) -> impl Iterator<Item = Person> {
-    (0..MOST_ORDINARY)
-        .take(n)
-        .map(move |index| person(index, seed, today))
+/// The NHS number of ordinary person `index`; the other way round is [`index_of`].
+#[must_use]
+pub fn nhs_number(index: u64) -> String {
+    identity::nhs_number(index)
 }
 
 /// The index of the ordinary person who would have this NHS number; none where no ordinary person has it.

@@ -194,6 +194,7 @@ fn adult(d: &mut Diary, sex: char) {
     operations(d, sex);
     long_term::by_chance(d, sex);
     screening(d, sex);
+    hospital(d);
     let short = d.random.between(2, 4);
     for _ in 0..short {
         let day = d.random.between(8, 1600).min(365 * (years - 15));
@@ -247,6 +248,10 @@ fn past(d: &mut Diary, sex: char) {
         }
         d.seen(day, 1, "See hospital letter.");
         d.problem(day, code, major, Some(end));
+        // The treatment that followed weakens: no live vaccine.
+        if code == "melanoma" {
+            d.note(day, "live-vaccine-contraindicated", Kind::Contraindication);
+        }
         d.leave();
     }
 }
@@ -266,6 +271,47 @@ fn operations(d: &mut Diary, sex: char) {
             d.edit(done, |fact| fact.when = When::Year(day.year()));
         }
     }
+}
+
+/// A stay in hospital: what brought them in, the letter when they came home, and the doctor's visit afterwards.
+fn hospital(d: &mut Diary) {
+    let age = d.age();
+    let percent = match age {
+        ..40 => 3,
+        40..65 => 8,
+        65..80 => 16,
+        _ => 30,
+    };
+    let chance = d.random.chance(percent);
+    let days = d.random.between(40, 900);
+    let day = d.ago(days);
+    if !chance || d.age_on(day) < 18 {
+        return;
+    }
+    let why = if d.knows("heart-failure") {
+        "heart-failure-admission"
+    } else if d.knows("asthma") {
+        "asthma-admission"
+    } else {
+        "emergency-admission"
+    };
+    d.visit(day, 0, Method::Telephone, "Ambulance called, handed over.");
+    d.finding(day, why);
+    if d.random.chance(40) {
+        d.referral(day, "admission-by-gp", "General medicine", true, 'U');
+    }
+    d.leave();
+    let stay = d.random.between(2, 12);
+    let home = d.within_story(day, stay);
+    let letter = d.note(home, "discharge-letter", Kind::Letter { discharge: true });
+    d.text(letter, "Home, follow up in clinic.");
+    let after = d.within_story(home, 9);
+    d.seen(after, 3, "Picking up, tablets reconciled.");
+    d.blood_pressure(after, 128, 76);
+    let value = d.random.between(108, 140);
+    care::blood_count(d, after, value);
+    care::liver(d, after, 24);
+    d.leave();
 }
 
 /// What the national screening programmes would have done at this age.

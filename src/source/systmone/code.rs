@@ -50,12 +50,13 @@ pub fn drug(element: &Element) -> Coded {
             .or_else(|| drug.attr("FullName"))
             .map(ToOwned::to_owned);
         let _ = drug.attr("PackID");
+        let scheme = drug.attr("Scheme");
         // -1 and 0 stand for "no product" (sources.md 4.8, 3).
         if let Some(id) = drug
             .attr("ProductID")
             .filter(|id| !matches!(*id, "-1" | "0"))
         {
-            let uri = match drug.attr("Scheme") {
+            let uri = match scheme {
                 Some("Dmd") => system::SNOMED,
                 Some("Multilex") => system::MULTILEX,
                 _ => system::TPP_LOCAL,
