@@ -30,6 +30,7 @@ use crate::smart::introspect::IntrospectionEndpoint;
 use crate::smart::jwks::KeySource;
 use crate::smart::revoke::RevocationEndpoint;
 use crate::smart::token::{TokenEndpoint, TokenSettings};
+use crate::smart::withdraw::WithdrawalEndpoint;
 use crate::source::http::SourceHttp;
 use crate::source::trace::PdsTracer;
 use crate::source::worklist::HttpWorklist;
@@ -82,6 +83,9 @@ pub enum StartError {
     /// The error catalogue is wrong.
     #[error(transparent)]
     Catalogue(#[from] crate::access::catalogue::CatalogueError),
+    /// The words that an override may not be made of alone are not there.
+    #[error("mappings/override-words.toml: {0}")]
+    OverrideWords(String),
     /// A mapping table is wrong.
     #[error(transparent)]
     Tables(#[from] TableError),
@@ -113,6 +117,7 @@ pub struct Gateway {
 /// See [`StartError`].
 pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartError> {
     crate::access::catalogue::check()?;
+    crate::access::words::check().map_err(StartError::OverrideWords)?;
     let exclusions = Arc::new(ExclusionList::load_embedded()?);
     let tables = Arc::new(Tables::load()?);
     let wording = TabWording::from_tables(&tables);
@@ -190,6 +195,18 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         Arc::clone(&audit),
         Arc::clone(&parts.clock),
     ));
+    let withdrawal = Arc::new(WithdrawalEndpoint::new(
+        Arc::clone(&occasions) as _,
+        Arc::clone(&tokens),
+        Arc::clone(&audit),
+        Arc::clone(&parts.clock),
+    ));
+    let withdrawal = Router::new()
+        .route(
+            &format!("{path}/withdraw", path = url.path()),
+            post(endpoints::withdraw),
+        )
+        .with_state(withdrawal);
     let smart = smart_routes(
         &parts.issuer,
         url.path(),
@@ -225,6 +242,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     let beside = beside
         .merge(smart)
         .merge(oversight::routes(oversight))
+        .merge(withdrawal)
         .merge(exclusions_page::routes(exclusions))
         .merge(health::routes(Arc::clone(&api)));
     Ok(Gateway {

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::facts::{AgeBand, Fact};
+pub use super::words::Words;
 
 /// Shortest reason of an override, in characters after trimming.
 pub const SHORTEST_REASON: usize = 15;
@@ -60,56 +61,6 @@ impl OverrideReason {
         OVERRIDE_REASONS
             .into_iter()
             .find(|reason| reason.code() == code)
-    }
-}
-
-/// What the words of an override are worth (R091).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Words {
-    /// They say something.
-    Fair,
-    /// None.
-    Blank,
-    /// Shorter than [`SHORTEST_REASON`].
-    Short,
-    /// One character or word over and over, or only the code again.
-    Empty,
-}
-
-impl Words {
-    /// Weighs the words of an override.
-    #[must_use]
-    pub fn weigh(text: &str) -> Self {
-        let text = text.trim();
-        let words: Vec<String> = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
-            .collect();
-        if words.is_empty() {
-            return if text.is_empty() {
-                Self::Blank
-            } else {
-                Self::Empty
-            };
-        }
-        let said = words.join("-");
-        let repeats_code = OVERRIDE_REASONS
-            .iter()
-            .any(|reason| said == reason.code() || said == format!("{}-emergency", reason.code()));
-        if text.chars().count() < SHORTEST_REASON {
-            return Self::Short;
-        }
-        let mut letters = said.chars().filter(|c| *c != '-');
-        let first_letter = letters.next();
-        let one_letter = letters.all(|c| Some(c) == first_letter);
-        let one_word = words.iter().all(|word| Some(word) == words.first());
-        if one_letter || one_word || repeats_code {
-            Self::Empty
-        } else {
-            Self::Fair
-        }
     }
 }
 

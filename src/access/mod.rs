@@ -12,6 +12,7 @@ mod record;
 mod rule;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 pub use decide::{after_source, after_trace, before, on_read};
 pub use facts::{

@@ -117,8 +117,9 @@ impl Api {
             tracing::error!(error = %error, "a Consent could not be written");
             ApiError::unavailable("store-unavailable", "The gateway's store does not answer.")
         };
-        let consent =
-            consent_fhir::consent(row, &self.register.current()).map_err(|e| unreadable(&e))?;
+        let talk = self.occasions.talk(row).map_err(|e| unreadable(&e))?;
+        let consent = consent_fhir::consent(row, talk.as_ref(), &self.register.current())
+            .map_err(|e| unreadable(&e))?;
         let json = to_json(&consent).map_err(|e| unreadable(&e))?;
         Ok(Some((id, json)))
     }

@@ -3,6 +3,7 @@
 
 mod asked;
 pub mod consent_fhir;
+mod end;
 mod facts;
 mod open;
 mod opener;
@@ -12,12 +13,14 @@ mod seal;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod words;
 
 #[cfg(test)]
 pub(crate) use facts::RegisterView;
 pub use open::{OccasionParts, Occasions, Windows};
 pub use read::{ReadOccasion, ReadRefusal};
 pub use seal::{SealError, SealKey};
+pub use words::override_words;
 
 use jiff::Timestamp;
 

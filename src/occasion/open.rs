@@ -393,14 +393,10 @@ impl Occasions {
             Ok(sealed) => sealed,
             Err(error) => return Err(trail.unavailable(now, step, unavailable, &error).await),
         };
-        let (consent, talk, override_reason) = match &ask.basis {
-            AskedBasis::Consent(talk) => match serde_json::to_string(talk) {
-                Ok(talk) => (Some(new_id().to_string()), Some(talk), None),
-                Err(error) => return Err(trail.unavailable(now, step, unavailable, &error).await),
-            },
-            AskedBasis::Override { reason, text } => {
-                (None, None, Some((reason.clone(), text.trim().to_owned())))
-            }
+        let (consent, talk, override_reason) = match self.words(&id, &ask.basis) {
+            Ok((Some(talk), None)) => (Some(new_id().to_string()), Some(talk), None),
+            Ok((_, override_reason)) => (None, None, override_reason),
+            Err(error) => return Err(trail.unavailable(now, step, unavailable, &error).await),
         };
         let alert = override_reason.as_ref().map(|(reason, text)| AlertRow {
             id: new_id().to_string(),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::facts::{RegisterView, day_of};
 use super::open::{trace_inputs, verdict, warn_operator};
-use super::{ConsentTalk, Occasions, ReadRefusal};
+use super::{Occasions, ReadRefusal};
 use crate::access::basis::{Basis, OverrideReason, Words};
 use crate::access::{Inputs, Rule};
 use crate::lookup::Found;
@@ -42,7 +42,7 @@ impl Occasions {
             .trace(&number)
             .await
             .map_err(|error| unavailable("trace", &error))?;
-        let basis = row_basis(row).ok_or(ReadRefusal::Unavailable)?;
+        let basis = self.row_basis(row).ok_or(ReadRefusal::Unavailable)?;
         let register = self.parts.register.current();
         let holds = self.parts.register.holds();
         let view = RegisterView {
@@ -67,19 +67,17 @@ impl Occasions {
         self.rechecked.insert(row.id.clone(), retrieved_at).await;
         Ok(())
     }
-}
 
-/// The basis that the occasion was opened on; `None` where the row cannot be read.
-fn row_basis(row: &OccasionRow) -> Option<Basis> {
-    match (&row.talk, &row.override_reason) {
-        (Some(talk), None) => serde_json::from_str::<ConsentTalk>(talk)
-            .ok()
-            .map(|talk| Basis::Consent(talk.facts())),
-        // Its words were weighed at the opening.
-        (None, Some((reason, _))) => Some(Basis::Override {
-            reason: Some(OverrideReason::from_code(reason)?),
-            words: Words::Fair,
-        }),
-        _ => None,
+    /// The basis that the occasion was opened on; `None` where the row cannot be read.
+    fn row_basis(&self, row: &OccasionRow) -> Option<Basis> {
+        match (self.talk(row).ok()?, &row.override_reason) {
+            (Some(talk), None) => Some(Basis::Consent(talk.facts())),
+            // Its words were weighed at the opening.
+            (None, Some((reason, _))) => Some(Basis::Override {
+                reason: Some(OverrideReason::from_code(reason)?),
+                words: Words::Fair,
+            }),
+            _ => None,
+        }
     }
 }

@@ -300,6 +300,9 @@ impl Clock for Clockwork {
     }
 }
 
+/// The sealing key of every bench.
+const SEAL: [u8; 32] = [9; 32];
+
 struct Bench {
     occasions: Occasions,
     register: RegisterHandle,
@@ -336,7 +339,7 @@ impl Bench {
             worklist: outside.clone(),
             finder: outside.clone(),
             ids: IdKey::new([7; 32]),
-            seal: SealKey::new(&[9; 32]).unwrap(),
+            seal: SealKey::new(&SEAL).unwrap(),
             windows: Windows::default(),
             network: AddressRanges::default(),
         });

@@ -69,6 +69,8 @@ impl Discovery {
             "revocation_endpoint": at("revoke"),
             "revocation_endpoint_auth_methods_supported": basic_or_key,
             "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+            // Ours: ends the occasion of the bearer token that is sent (docs/clients.md).
+            "openmig_withdrawal_endpoint": at("withdraw"),
             "jwks_uri": at("jwks"),
             "grant_types_supported": ["client_credentials"],
             "scopes_supported": scopes_supported(),

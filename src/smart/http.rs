@@ -14,6 +14,7 @@ use super::form::{FormRequest, MAX_FORM};
 use super::introspect::IntrospectionEndpoint;
 use super::revoke::RevocationEndpoint;
 use super::token::TokenEndpoint;
+use super::withdraw::WithdrawalEndpoint;
 use crate::audit::Origin;
 use crate::clock::new_id;
 
@@ -33,6 +34,14 @@ pub async fn introspect(
 /// `POST <issuer>/revoke`.
 pub async fn revoke(
     State(endpoint): State<Arc<RevocationEndpoint>>,
+    request: Request,
+) -> TokenResponse {
+    endpoint.handle(form_request(request).await).await
+}
+
+/// `POST <issuer>/withdraw`.
+pub async fn withdraw(
+    State(endpoint): State<Arc<WithdrawalEndpoint>>,
     request: Request,
 ) -> TokenResponse {
     endpoint.handle(form_request(request).await).await

@@ -23,3 +23,4 @@ pub mod revoke;
 pub mod scope;
 pub mod signing;
 pub mod token;
+pub mod withdraw;

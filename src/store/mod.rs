@@ -77,9 +77,9 @@ pub struct OccasionRow {
     pub purpose: Vec<String>,
     /// Consent id where the basis is consent.
     pub consent: Option<String>,
-    /// Consent conversation as JSON, where the basis is consent.
+    /// Consent conversation, sealed, where the basis is consent: it may name a proxy (R145).
     pub talk: Option<String>,
-    /// Override reason and text, where the basis is an override.
+    /// Code of the override's reason, and its words, sealed, where the basis is an override.
     pub override_reason: Option<(String, String)>,
     /// Opened.
     pub opened_at: Timestamp,
@@ -125,7 +125,7 @@ pub struct AlertRow {
     pub occasion: String,
     /// Reason code.
     pub reason: String,
-    /// Reason text.
+    /// Reason in words, sealed as in the occasion's row.
     pub text: String,
     /// Raised.
     pub at: Timestamp,

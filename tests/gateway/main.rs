@@ -21,3 +21,4 @@ mod protocol;
 mod requirements;
 mod tabs;
 mod trail;
+mod withdrawal;

@@ -639,6 +639,7 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         "{path}/token",
         "{path}/introspect",
         "{path}/revoke",
+        "{path}/withdraw", // asks for a token: `withdrawal.rs`
         "/exclusions",
         "/exclusions.csv",
         "/livez",

@@ -324,7 +324,7 @@ fn an_override_needs_a_reason_in_words_that_say_something() {
         ("emergency", Words::Short),
         ("unconscious", Words::Short),
         ("xxxxxxxxxxxxxxxxxxxx", Words::Empty),
-        ("x x x x x x x x x x x x", Words::Empty),
+        ("x x x x x x x x x x x x", Words::Short),
         ("emergency emergency EMERGENCY", Words::Empty),
         ("Life-threatening", Words::Empty),
         ("unable to consent", Words::Empty),

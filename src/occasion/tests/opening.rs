@@ -22,7 +22,7 @@ fn consent_opens_an_occasion_in_the_order_of_the_rules() {
     assert_eq!(row.purpose, ["TREAT"]);
     let number = bench.occasions.nhs_number(&row).unwrap();
     assert_eq!(number.as_str(), "9990000018");
-    let talk: ConsentTalk = serde_json::from_str(row.talk.as_deref().unwrap()).unwrap();
+    let talk = bench.occasions.talk(&row).unwrap().unwrap();
     assert_eq!(talk, yes());
 
     let rows = bench.log.rows.lock().unwrap();
@@ -89,7 +89,11 @@ fn an_override_opens_with_its_alert() {
     assert_eq!(alert.viewer, row.viewer);
     assert_eq!(alert.practice, row.practice);
     assert_eq!(alert.reason, "unconscious");
-    assert_eq!(alert.text, "Found unconscious at home, nobody with them");
+    let seal = SealKey::new(&SEAL).unwrap();
+    assert_eq!(
+        crate::occasion::override_words(&seal, &open.id, &alert.text).unwrap(),
+        "Found unconscious at home, nobody with them"
+    );
     let rows = bench.log.rows.lock().unwrap();
     let last = rows.last().unwrap();
     assert!(matches!(last.what, What::Access(AccessStep::Override)));
