@@ -152,6 +152,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         wording,
         exclusions: Arc::clone(&exclusions),
         exclusions_url: format!("{origin}/exclusions"),
+        base: parts.issuer.clone(),
         ids: parts.ids.clone(),
         audit: Arc::clone(&audit),
         clock: Arc::clone(&parts.clock),

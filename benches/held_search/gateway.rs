@@ -12,7 +12,7 @@ use super::load::once;
 use super::process::Server;
 
 /// The binary of the same build.
-const OPENMIG: &str = env!("CARGO_BIN_EXE_openmig");
+pub const OPENMIG: &str = env!("CARGO_BIN_EXE_openmig");
 /// Seconds that the record is held: longer than any run. The usual 30 would put a look-up of the whole record into a round.
 const HOLD: &str = "3600";
 /// A token is renewed when it is this old; it lives for 300 s.
@@ -28,9 +28,9 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts it on free ports, with its state in this folder.
-    pub fn start(data: &Path) -> Result<Self, Failure> {
+    pub fn start(binary: &Path, data: &Path) -> Result<Self, Failure> {
         let start = Instant::now();
-        let mut command = Command::new(OPENMIG);
+        let mut command = Command::new(binary);
         command
             .args(["sandbox", "--port", "0", "--hold-seconds", HOLD, "--data"])
             .arg(data)
@@ -149,8 +149,8 @@ pub struct Occasion {
 }
 
 /// The rows of a trail whose every leaf, head and held version was checked: `openmig audit verify`.
-pub fn verified_rows(data: &Path) -> Result<usize, Failure> {
-    let output = Command::new(OPENMIG)
+pub fn verified_rows(binary: &Path, data: &Path) -> Result<usize, Failure> {
+    let output = Command::new(binary)
         .args(["audit", "verify"])
         .arg(data.join("openmig.sqlite"))
         .output()?;

@@ -39,6 +39,9 @@ struct Arguments {
     /// Numbers of connections
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     connections: Vec<usize>,
+    /// The gateway that is measured: another build of it, to compare with
+    #[arg(long, default_value = gateway::OPENMIG)]
+    gateway: PathBuf,
     /// Whose Observations
     #[arg(long, default_value = "9990007047")]
     patient: String,
@@ -80,8 +83,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
         report::millis(process::sync_time(&folder.0)?)
     );
 
-    let first = Gateway::start(&data)?.start;
-    let gateway = Gateway::start(&data)?;
+    let binary = &arguments.gateway;
+    let first = Gateway::start(binary, &data)?.start;
+    let gateway = Gateway::start(binary, &data)?;
     println!(
         "start to `ready`: {:.0} ms the first time (keys are made), {:.0} ms again",
         report::millis(first),
@@ -145,7 +149,7 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     println!("memory at its highest: {} MiB", gateway.server.peak_mib()?);
     // The gateway is killed, not asked to stop: what it answered must be in the trail all the same.
     drop(gateway);
-    let rows = gateway::verified_rows(&data)?;
+    let rows = gateway::verified_rows(binary, &data)?;
     if rows < answered {
         return Err(format!("{answered} answers, but only {rows} rows in the trail").into());
     }

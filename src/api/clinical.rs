@@ -3,17 +3,17 @@
 //! The order is always the same: who asks, is the occasion open, does the token name the type, the record, the view of it
 //! that this caller has, the answer's selection, the audit row on the disk, and only then the bytes.
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::non_clinical::FHIR_JSON;
 use super::outcome::ApiError;
+use super::pieces;
 use super::state::{Api, Visit};
 use crate::audit::{Disclosure, Interaction};
 use crate::fhir::{Kind, PatientId, uri};
-use crate::release::{Clinical, Param, Released, ReleasedEntry, for_caller};
-use crate::smart::scope::{self, Reach};
+use crate::release::{Clinical, Param, Released, Sight};
+use crate::smart::scope;
 use crate::tabs::catalogue::{Section, Tab, TabSet};
 use crate::tabs::params::params;
 use crate::tabs::{SearchAsk, SearchError, bundle, incomplete, search};
@@ -185,37 +185,13 @@ impl Api {
         interaction: scope::Interaction,
     ) -> Result<Released, ApiError> {
         let held = self.held(visit).await?;
-        let mut reaches: Vec<(Kind, Reach<'_>)> = Vec::new();
-        for kind in crate::fhir::kind::KINDS {
-            // What is included beside a search's own type needs no more than to be readable.
-            let reach = match visit.caller.scopes.reach(kind, interaction) {
-                Reach::Nothing => visit.caller.scopes.reach(kind, scope::Interaction::Read),
-                reach => reach,
-            };
-            reaches.push((kind, reach));
-        }
-        let may_see = |entry: &ReleasedEntry| {
-            reaches
-                .iter()
-                .find(|(kind, _)| *kind == entry.kind())
-                .is_some_and(|(_, reach)| match reach {
-                    Reach::Nothing => false,
-                    Reach::Everything => true,
-                    Reach::Granular(_) => {
-                        reach.admits(&tokens(entry, Param::Category), &tokens(entry, Param::Code))
-                    }
-                })
+        let sight = Sight {
+            tabs: visit.occasion.tabs,
+            scopes: &visit.caller.scopes,
+            interaction,
         };
-        Ok(for_caller(&held, visit.occasion.tabs, &may_see))
+        Ok(sight.of(&held))
     }
-}
-
-fn tokens(entry: &ReleasedEntry, param: Param) -> Vec<(Option<&str>, &str)> {
-    let tokens = entry.index().tokens().iter();
-    tokens
-        .filter(|token| token.param == param)
-        .map(|token| (token.system.as_deref(), &*token.code))
-        .collect()
 }
 
 /// A List that is named by its tab, where the tab is none of the occasion's.
@@ -290,7 +266,7 @@ fn told(error: &SearchError) -> ApiError {
 }
 
 fn clinical_response(clinical: Clinical) -> Response {
-    let mut response = Response::new(Body::from(clinical.into_bytes()));
+    let mut response = Response::new(pieces::body(clinical.into_pieces()));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, FHIR_JSON);
@@ -299,12 +275,7 @@ fn clinical_response(clinical: Clinical) -> Response {
 
 /// When the record was retrieved (R010).
 fn stamp(response: &mut Response, released: &Released) {
-    let at = released
-        .held()
-        .retrieved_at()
-        .strftime("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string();
-    if let Ok(at) = HeaderValue::from_str(&at) {
+    if let Ok(at) = HeaderValue::from_str(released.held().last_modified()) {
         response.headers_mut().insert(header::LAST_MODIFIED, at);
     }
 }

@@ -10,6 +10,7 @@ pub mod metadata;
 pub mod non_clinical;
 pub mod outcome;
 pub mod oversight;
+mod pieces;
 pub mod records;
 pub mod request;
 pub mod router;

@@ -46,6 +46,8 @@ pub struct LookUpParts {
     pub exclusions: Arc<ExclusionList>,
     /// Where users read it.
     pub exclusions_url: String,
+    /// Address of the API.
+    pub base: String,
     /// Key of the ids.
     pub ids: IdKey,
     /// The trail.
@@ -244,6 +246,7 @@ impl LookUp {
             wording: &self.parts.wording,
             practice_name: Some(practice_name),
             exclusions_url: &self.parts.exclusions_url,
+            base: &self.parts.base,
         };
         Held::build(released, &held).map_err(|e| refused(&e))
     }

@@ -9,7 +9,7 @@ use super::{ClinicianClaim, OccasionRefusal, Occasions, OpenOccasion, SealError}
 use crate::access::{Fact, Inputs, OccasionFacts, ReadInputs, Rule, TabCodes};
 use crate::audit::{AccessStep, Origin, What};
 use crate::record::NhsNumber;
-use crate::store::{OccasionRow, StoreError};
+use crate::store::{LookedAt, OccasionRow, StoreError};
 use crate::tabs::catalogue::TabSet;
 
 /// An occasion in which a read may happen.
@@ -179,14 +179,18 @@ impl Occasions {
             granted: TabCodes::default(),
             asked: None,
         };
-        let row = store.find_occasion(occasion)?;
-        if let Some(row) = &row {
-            let refusal = store.standing_refusal(&row.viewer, &row.clinician, &row.patient, now)?;
+        let looked = store.look_at_occasion(occasion, now)?;
+        if let Some(LookedAt {
+            row,
+            refused,
+            opted_out,
+        }) = &looked
+        {
             inputs.occasion = Fact::Known(OccasionFacts {
                 opened_at: row.opened_at,
                 ends_at: row.ends_at,
                 withdrawn: row.withdrawn_at.is_some(),
-                refused_since: refusal.is_some(),
+                refused_since: *refused,
             });
             inputs.viewer = view.viewer(&row.viewer);
             inputs.clinician = view.clinician(&row.clinician, &row.viewer, &row.viewer);
@@ -197,12 +201,12 @@ impl Occasions {
             inputs.protocols = view.protocols(&row.viewer, role, Some(&row.protocol), &row.purpose);
             inputs.purposes.clone_from(&row.purpose);
             inputs.practice = view.practice(Some(&row.practice), &row.viewer, &row.protocol);
-            inputs.opted_out = Fact::Known(store.remembered_opt_out(&row.patient)?.is_some());
+            inputs.opted_out = Fact::Known(*opted_out);
             inputs.held =
                 Fact::Known(holds.touches(&row.viewer, &row.clinician, Some(&row.practice)));
             inputs.granted = TabCodes(TabSet::from_bits(row.tabs));
         }
-        Ok((Inputs::OnRead(inputs), row))
+        Ok((Inputs::OnRead(inputs), looked.map(|looked| looked.row)))
     }
 
     fn trail_of_claim(

@@ -50,6 +50,34 @@ impl Bits {
         })
     }
 
+    /// Takes in all that are in the other set, as far as this one is long.
+    pub fn absorb(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
+    }
+
+    /// Keeps only what is in the other set too.
+    pub fn keep(&mut self, other: &Self) {
+        let others = other.words.iter().copied().chain(std::iter::repeat(0));
+        for (word, other) in self.words.iter_mut().zip(others) {
+            *word &= other;
+        }
+    }
+
+    /// Takes entry `n` out.
+    pub fn remove(&mut self, n: usize) {
+        if let Some(word) = self.words.get_mut(n / 64) {
+            *word &= !(1_u64 << (n % 64));
+        }
+    }
+
+    /// None is in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
     /// How many are in the set.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -94,5 +122,26 @@ mod tests {
         assert_eq!(bits.to_bytes().len(), 17);
         assert_eq!(bits.to_bytes().get(8), Some(&1));
         assert!(Bits::none(9).to_bytes().is_empty());
+    }
+
+    #[test]
+    fn sets_are_joined_and_cut() {
+        let set = |places: &[usize]| {
+            let mut bits = Bits::none(130);
+            for n in places {
+                bits.insert(*n);
+            }
+            bits
+        };
+        let mut bits = set(&[0, 64, 129]);
+        bits.absorb(&set(&[1, 64]));
+        assert_eq!(bits, set(&[0, 1, 64, 129]));
+        bits.keep(&set(&[1, 64, 100, 129]));
+        assert_eq!(bits, set(&[1, 64, 129]));
+        bits.remove(64);
+        bits.remove(4000);
+        assert_eq!(bits, set(&[1, 129]));
+        bits.keep(&Bits::none(3));
+        assert!(bits.is_empty() && !set(&[129]).is_empty());
     }
 }

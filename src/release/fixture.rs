@@ -419,6 +419,7 @@ pub(crate) fn held(record: MappedRecord) -> Held {
     Held::build(
         released(record),
         &HeldAsk {
+            base: BASE,
             retrieved_at: retrieved_at(),
             wording: &wording,
             practice_name: Some("Fosse Way Surgery"),

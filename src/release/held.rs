@@ -1,13 +1,18 @@
 //! A released record as it is held in memory for a short time (design.md 3): encoded, indexed, with its Lists, in the order
 //! in which it is shown. Never source text, never an excluded entry, never why something was withheld.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::bits::Bits;
 use super::indexer::Indexer;
+use super::of_kind::OfKind;
+use super::param::Param;
+use super::sheet::Sheet;
+use super::sight::Views;
 use super::withhold::{ReleaseError, ReleasedEntry, ReleasedRecord};
 use crate::fhir::{Kind, PatientId};
 use crate::labelling::Confidentiality;
@@ -26,6 +31,8 @@ pub struct HeldAsk<'a> {
     pub practice_name: Option<&'a str>,
     /// Where the exclusion list in force can be read, for example `http://127.0.0.1:8080/exclusions` (R045).
     pub exclusions_url: &'a str,
+    /// Address of the API, for `fullUrl`, for example `http://127.0.0.1:8080/fhir/r4`.
+    pub base: &'a str,
 }
 
 /// A released record, ready to be looked at. Its entries: Patient, Lists, then everything else newest first, what is there
@@ -41,13 +48,20 @@ pub struct Held {
     entries: Vec<ReleasedEntry>,
     gaps: Vec<SectionGap>,
     at: HashMap<(Kind, String), usize>,
-    by_kind: HashMap<Kind, Vec<usize>>,
+    by_kind: BTreeMap<Kind, OfKind>,
+    sheet: Sheet,
+    /// The moment of retrieval as a Bundle says it.
+    last_updated: String,
+    /// The same as an HTTP header says it.
+    last_modified: String,
     /// For each entry, the entries that it refers to.
     refers_to: Vec<Vec<usize>>,
     /// For each entry, its named references resolved: (search parameter, entry).
     links: Vec<Vec<(&'static str, usize)>>,
     /// Entries above normal confidentiality, where a category is switched off.
     sensitive: Bits,
+    /// What was worked out of it for those who look.
+    views: Views,
 }
 
 impl Held {
@@ -119,11 +133,15 @@ impl Held {
 
         let mut at = HashMap::with_capacity(entries.len());
         let mut by_name = HashMap::with_capacity(entries.len());
-        let mut by_kind: HashMap<Kind, Vec<usize>> = HashMap::new();
+        let mut by_kind: BTreeMap<Kind, OfKind> = BTreeMap::new();
         for (n, entry) in entries.iter().enumerate() {
             at.insert((entry.kind, entry.id.clone()), n);
             by_name.insert(format!("{}/{}", entry.kind.name(), entry.id), n);
-            by_kind.entry(entry.kind).or_default().push(n);
+            by_kind
+                .entry(entry.kind)
+                .or_insert_with(|| OfKind::none(entries.len()))
+                .places
+                .insert(n);
         }
         let refers_to = entries
             .iter_mut()
@@ -149,6 +167,11 @@ impl Held {
                 sensitive.insert(n);
             }
         }
+        let sheet = Sheet::lay(
+            &in_json(ask.base),
+            &mut entries,
+            by_kind.values().flat_map(|of_kind| of_kind.places.iter()),
+        );
         Ok(Self {
             patient,
             practice,
@@ -156,13 +179,20 @@ impl Held {
             standing,
             retrieved_at: ask.retrieved_at,
             version,
+            last_updated: ask.retrieved_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            last_modified: ask
+                .retrieved_at
+                .strftime("%a, %d %b %Y %H:%M:%S GMT")
+                .to_string(),
             entries,
             gaps,
             at,
             by_kind,
+            sheet,
             refers_to,
             links,
             sensitive,
+            views: Views::default(),
         })
     }
 
@@ -194,6 +224,18 @@ impl Held {
     #[must_use]
     pub fn retrieved_at(&self) -> Timestamp {
         self.retrieved_at
+    }
+
+    /// The same as `Bundle.meta.lastUpdated` says it.
+    #[must_use]
+    pub fn last_updated(&self) -> &str {
+        &self.last_updated
+    }
+
+    /// The same as the HTTP header `Last-Modified` says it.
+    #[must_use]
+    pub fn last_modified(&self) -> &str {
+        &self.last_modified
     }
 
     /// Which version of the record this is: a hash, in hexadecimal, of everything in it but the moment of retrieval. Two
@@ -238,8 +280,28 @@ impl Held {
         self.at.get(&(kind, id.to_owned())).copied()
     }
 
-    pub(super) fn of_kind(&self, kind: Kind) -> &[usize] {
-        self.by_kind.get(&kind).map_or(&[], Vec::as_slice)
+    pub(super) fn of_kind(&self, kind: Kind) -> Option<&OfKind> {
+        self.by_kind.get(&kind)
+    }
+
+    pub(super) fn finder(&self, kind: Kind) -> Option<&super::of_kind::Finder> {
+        let of_kind = self.by_kind.get(&kind)?;
+        Some(of_kind.finder(&self.entries, &self.links))
+    }
+
+    pub(super) fn order(&self, kind: Kind, param: Param, descending: bool) -> Arc<[usize]> {
+        self.by_kind.get(&kind).map_or_else(
+            || Arc::from([]),
+            |of_kind| of_kind.order(&self.entries, param, descending),
+        )
+    }
+
+    pub(super) fn sheet(&self) -> &Sheet {
+        &self.sheet
+    }
+
+    pub(super) fn views(&self) -> &Views {
+        &self.views
     }
 
     pub(super) fn refers_to(&self, n: usize) -> &[usize] {
@@ -287,6 +349,16 @@ fn version(
     part(ask.exclusions_url.as_bytes());
     part(ask.practice_name.unwrap_or_default().as_bytes());
     hex(&hash.finalize())
+}
+
+/// As the inside of a JSON string.
+fn in_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted
+        .strip_prefix('"')
+        .and_then(|it| it.strip_suffix('"'))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,15 +2,18 @@
 //!
 //! Invariant: no reference, count, total, ETag or order tells that something was withheld. [`ReleasedRecord`] comes only out
 //! of [`withhold()`], [`Held`] only out of a `ReleasedRecord`, and [`Released`], the view that one request may have of it, only
-//! out of [`for_caller`].
+//! out of [`for_caller`] or, where the same has been worked out before, of a [`Sight`].
 
 mod bits;
 pub mod dates;
 mod held;
 mod index;
 mod indexer;
+mod of_kind;
 mod param;
 mod released;
+mod sheet;
+mod sight;
 mod splice;
 mod withhold;
 
@@ -19,6 +22,7 @@ pub use held::{Held, HeldAsk};
 pub use index::{DateSpan, SearchIndex, Token};
 pub use param::Param;
 pub use released::{Released, for_caller};
+pub use sight::Sight;
 pub use splice::{Clinical, Mode, Part};
 pub use withhold::{ReleaseError, ReleasedEntry, ReleasedRecord, withhold};
 

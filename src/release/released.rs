@@ -4,16 +4,23 @@ use std::sync::Arc;
 
 use super::bits::Bits;
 use super::held::Held;
+use super::index::DateSpan;
 use super::param::Param;
 use super::withhold::ReleasedEntry;
 use crate::fhir::Kind;
 use crate::mapping::SectionGap;
 use crate::tabs::catalogue::TabSet;
 
-/// What one request may see. Only [`for_caller`] makes it.
+/// What one request may see. Only [`for_caller`] makes it, and [`super::Sight`], which calls it.
 #[derive(Debug, Clone)]
 pub struct Released {
     held: Arc<Held>,
+    view: Arc<View>,
+}
+
+/// Which entries of one held record are visible.
+#[derive(Debug)]
+pub(super) struct View {
     visible: Bits,
     tabs: TabSet,
 }
@@ -50,14 +57,27 @@ pub fn for_caller(
             }
         }
     }
-    Released {
-        held: Arc::clone(held),
-        visible,
-        tabs,
-    }
+    Released::new(held, Arc::new(View { visible, tabs }))
 }
 
 impl Released {
+    /// `view` was made of this record.
+    pub(super) fn new(held: &Arc<Held>, view: Arc<View>) -> Self {
+        Self {
+            held: Arc::clone(held),
+            view,
+        }
+    }
+
+    pub(super) fn into_view(self) -> Arc<View> {
+        self.view
+    }
+
+    #[cfg(test)]
+    pub(super) fn shares_view(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.view, &other.view)
+    }
+
     /// The record behind it.
     #[must_use]
     pub fn held(&self) -> &Held {
@@ -67,7 +87,7 @@ impl Released {
     /// The tabs that were allowed.
     #[must_use]
     pub fn tabs(&self) -> TabSet {
-        self.tabs
+        self.view.tabs
     }
 
     /// Reads by type and id; `None` for what is unknown, withheld or not allowed, all alike. With its place, for the audit.
@@ -80,25 +100,76 @@ impl Released {
     /// The entry at a place; `None` where it is not visible.
     #[must_use]
     pub fn entry(&self, n: usize) -> Option<&ReleasedEntry> {
-        self.visible
-            .contains(n)
-            .then(|| self.held.entries().get(n))
-            .flatten()
+        self.shows(n).then(|| self.held.entries().get(n)).flatten()
+    }
+
+    /// Is the entry at this place visible?
+    pub(super) fn shows(&self, n: usize) -> bool {
+        self.view.visible.contains(n)
     }
 
     /// Everything that is visible, with its place, in the order in which it is shown.
     pub fn entries(&self) -> impl Iterator<Item = (usize, &ReleasedEntry)> {
-        self.visible
+        self.view
+            .visible
             .iter()
             .filter_map(|n| Some((n, self.held.entries().get(n)?)))
     }
 
-    /// The visible ones of a type, in the order in which they are shown.
-    pub fn of_kind(&self, kind: Kind) -> impl DoubleEndedIterator<Item = (usize, &ReleasedEntry)> {
-        self.held
-            .of_kind(kind)
-            .iter()
-            .filter_map(|n| Some((*n, self.entry(*n)?)))
+    /// The places of the visible ones of a type. What is shown first has the lowest place.
+    #[must_use]
+    pub fn of_kind(&self, kind: Kind) -> Bits {
+        let mut places = match self.held.of_kind(kind) {
+            Some(of_kind) => of_kind.places.clone(),
+            None => Bits::none(self.held.len()),
+        };
+        places.keep(&self.view.visible);
+        places
+    }
+
+    /// Takes in the entries of a type that have this code under a parameter, or any where it is `None`, in a system that
+    /// fits. Visible or not: what is found is cut down to [`Self::of_kind`].
+    pub fn find_code(
+        &self,
+        kind: Kind,
+        param: Param,
+        code: Option<&str>,
+        fits: impl Fn(Option<&str>) -> bool,
+        found: &mut Bits,
+    ) {
+        if let Some(finder) = self.held.finder(kind) {
+            finder.by_code(param, code, fits, found);
+        }
+    }
+
+    /// As [`Self::find_code`], by a time under the parameter.
+    pub fn find_date(
+        &self,
+        kind: Kind,
+        param: Param,
+        fits: impl Fn(&DateSpan) -> bool,
+        found: &mut Bits,
+    ) {
+        if let Some(finder) = self.held.finder(kind) {
+            finder.by_date(param, fits, found);
+        }
+    }
+
+    /// As [`Self::find_code`], by a reference under the parameter to the Encounter with this id. The Encounter itself need
+    /// not be visible: the reference stands in the entry's own bytes.
+    pub fn find_encounter(&self, kind: Kind, param: Param, id: &str, found: &mut Bits) {
+        if let Some(target) = self.held.position(Kind::Encounter, id)
+            && let Some(finder) = self.held.finder(kind)
+        {
+            finder.by_link(param.name(), target, found);
+        }
+    }
+
+    /// The places of a type by the first time that each has under the parameter; those without come last. Visible or not,
+    /// as with [`Self::find_code`].
+    #[must_use]
+    pub fn order(&self, kind: Kind, param: Param, descending: bool) -> Arc<[usize]> {
+        self.held.order(kind, param, descending)
     }
 
     /// The visible entries that this one refers to under a search parameter's name.
@@ -106,22 +177,8 @@ impl Released {
         self.held
             .links(n)
             .iter()
-            .filter(move |(known, target)| *known == name && self.visible.contains(*target))
+            .filter(move |(known, target)| *known == name && self.view.visible.contains(*target))
             .map(|(_, target)| *target)
-    }
-
-    /// Does this entry refer, under that parameter, to the resource with this id? The target need not be visible: the
-    /// reference stands in the entry's own bytes.
-    #[must_use]
-    pub fn refers(&self, n: usize, param: Param, id: &str) -> bool {
-        self.held.links(n).iter().any(|(name, target)| {
-            *name == param.name()
-                && self
-                    .held
-                    .entries()
-                    .get(*target)
-                    .is_some_and(|entry| entry.id == id)
-        })
     }
 
     /// Sections of allowed tabs that could not be filled.
@@ -129,7 +186,7 @@ impl Released {
         self.held
             .gaps()
             .iter()
-            .filter(|gap| self.tabs.contains(gap.section.tab()))
+            .filter(|gap| self.view.tabs.contains(gap.section.tab()))
     }
 
     /// These entries as the audit's bitmap.

@@ -1,26 +1,35 @@
 //! Puts encoded resources together to a Bundle: bytes only, no JSON tree. The one way out for clinical content.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::released::Released;
+use super::sheet::{INCLUDED, PLAIN};
 use crate::fhir::Kind;
 use crate::labelling::Confidentiality;
 
+/// From this length on, a piece of the sheet is shared; what is shorter is copied, which is the cheaper way.
+const SHARED: usize = 8 * 1024;
+
 /// Clinical FHIR JSON that may leave. Only this module makes it, out of a [`Released`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clinical(Bytes);
+pub struct Clinical(Vec<Bytes>);
 
 impl Clinical {
-    /// The bytes.
+    /// Its pieces in order, for the response's body.
     #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.0
+    pub fn into_pieces(self) -> Vec<Bytes> {
+        self.0
     }
 
-    /// The bytes, for the response's body.
+    /// All of it in one piece.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        match <[Bytes; 1]>::try_from(self.0) {
+            Ok([only]) => only,
+            Err(pieces) => Bytes::from(pieces.concat()),
+        }
     }
 }
 
@@ -43,20 +52,37 @@ pub enum Part<'a> {
     Raw(&'a [u8]),
 }
 
-const FULL_URL: &[u8] = b"{\"fullUrl\":\"";
-const RESOURCE: &[u8] = b"\",\"resource\":";
-const MATCH: &[u8] = b",\"search\":{\"mode\":\"match\"}}";
-const INCLUDE: &[u8] = b",\"search\":{\"mode\":\"include\"}}";
-const END: &[u8] = b"}";
 const OPEN: &[u8] = b",\"entry\":[";
 const CLOSE: &[u8] = b"]}";
+const END: &[u8] = b"}";
+
+/// What is put into the answer, in order.
+enum Put<'a> {
+    /// Neighbours on the sheet, commas included.
+    Sheet(Range<usize>),
+    /// Words of our own.
+    Words(&'a [u8]),
+}
+
+impl Put<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Sheet(range) => range.len(),
+            Self::Words(words) => words.len(),
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        matches!(self, Self::Sheet(range) if range.len() >= SHARED)
+    }
+}
 
 impl Released {
     /// One resource as it is, for a read; `None` where it is not visible.
     #[must_use]
     pub fn resource(&self, kind: Kind, id: &str) -> Option<Clinical> {
         self.read(kind, id)
-            .map(|(_, entry)| Clinical(entry.json.clone()))
+            .map(|(_, entry)| Clinical(vec![entry.json.clone()]))
     }
 
     /// The highest confidentiality of these parts (DS4P high-water mark, after the filter).
@@ -73,75 +99,76 @@ impl Released {
         }
     }
 
-    /// A Bundle: `head` is everything before `entry`, from the opening brace on, without a comma at its end; `base` is the
-    /// address of the API, which must need no escaping in JSON. The buffer is allocated once, exactly.
+    /// A Bundle: `head` is everything before `entry`, from the opening brace on, without a comma at its end. Long runs of
+    /// neighbours are shared with the held record; the rest is copied into one buffer of exactly its size.
     #[must_use]
-    pub fn splice(&self, base: &str, head: &[u8], parts: &[Part<'_>]) -> Clinical {
-        let mut len = head.len();
-        let mut count = 0;
-        for part in parts {
-            len += match part {
-                Part::Raw(json) => json.len(),
-                Part::Entry(n, mode) => match self.entry(*n) {
-                    Some(entry) => {
-                        FULL_URL.len()
-                            + base.len()
-                            + entry.kind.name().len()
-                            + entry.id.len()
-                            + 2
-                            + RESOURCE.len()
-                            + entry.json.len()
-                            + tail(*mode).len()
-                    }
-                    None => continue,
-                },
-            };
-            count += 1;
-        }
-        len += match count {
-            0 => END.len(),
-            _ => OPEN.len() + CLOSE.len() + count - 1,
-        };
-
-        let mut out = Vec::with_capacity(len);
-        out.extend_from_slice(head);
+    pub fn splice(&self, head: &[u8], parts: &[Part<'_>]) -> Clinical {
+        let sheet = self.held().sheet();
+        let mut puts = vec![Put::Words(head)];
         let mut first = true;
         for part in parts {
-            let entry = match part {
-                Part::Raw(_) => None,
-                Part::Entry(n, mode) => match self.entry(*n) {
-                    Some(entry) => Some((entry, *mode)),
-                    None => continue,
-                },
-            };
-            out.extend_from_slice(if first { OPEN } else { b"," });
-            first = false;
-            match (part, entry) {
-                (Part::Raw(json), _) => out.extend_from_slice(json),
-                (_, Some((entry, mode))) => {
-                    out.extend_from_slice(FULL_URL);
-                    out.extend_from_slice(base.as_bytes());
-                    out.push(b'/');
-                    out.extend_from_slice(entry.kind.name().as_bytes());
-                    out.push(b'/');
-                    out.extend_from_slice(entry.id.as_bytes());
-                    out.extend_from_slice(RESOURCE);
-                    out.extend_from_slice(&entry.json);
-                    out.extend_from_slice(tail(mode));
+            let put = match part {
+                Part::Raw(json) => (Put::Words(json), None),
+                Part::Entry(n, mode) => {
+                    if !self.shows(*n) {
+                        continue;
+                    }
+                    let Some(span) = sheet.span(*n) else {
+                        continue;
+                    };
+                    match mode {
+                        Some(Mode::Match) => {
+                            if let Some(Put::Sheet(run)) = puts.last_mut()
+                                && span.follows(run)
+                            {
+                                run.end = span.as_match().end;
+                                continue;
+                            }
+                            (Put::Sheet(span.as_match()), None)
+                        }
+                        Some(Mode::Include) => (Put::Sheet(span.without_tail()), Some(INCLUDED)),
+                        None => (Put::Sheet(span.without_tail()), Some(PLAIN)),
+                    }
                 }
-                (_, None) => {}
+            };
+            puts.push(Put::Words(if first { OPEN } else { b"," }));
+            first = false;
+            puts.push(put.0);
+            puts.extend(put.1.map(Put::Words));
+        }
+        puts.push(Put::Words(if first { END } else { CLOSE }));
+        self.put_together(&puts)
+    }
+
+    fn put_together(&self, puts: &[Put<'_>]) -> Clinical {
+        let sheet = self.held().sheet();
+        let copied = puts.iter().filter(|put| !put.is_shared());
+        let mut words = Vec::with_capacity(copied.map(Put::len).sum());
+        for put in puts {
+            match put {
+                Put::Sheet(_) if put.is_shared() => {}
+                Put::Sheet(range) => words.extend_from_slice(sheet.look(range.clone())),
+                Put::Words(bytes) => words.extend_from_slice(bytes),
             }
         }
-        out.extend_from_slice(if first { END } else { CLOSE });
-        debug_assert_eq!(out.len(), len, "the length was reckoned exactly");
-        Clinical(Bytes::from(out))
-    }
-}
-
-fn tail(mode: Option<Mode>) -> &'static [u8] {
-    match mode {
-        Some(Mode::Match) => MATCH,
-        Some(Mode::Include) => INCLUDE,
-        None => END,
+        let mut words = Bytes::from(words);
+        let mut pieces = Vec::new();
+        let mut copied = 0;
+        for put in puts {
+            match put {
+                Put::Sheet(range) if put.is_shared() => {
+                    if copied > 0 {
+                        pieces.push(words.split_to(copied));
+                        copied = 0;
+                    }
+                    pieces.push(sheet.cut(range.clone()));
+                }
+                put => copied += put.len(),
+            }
+        }
+        if copied > 0 {
+            pieces.push(words.split_to(copied));
+        }
+        Clinical(pieces)
     }
 }

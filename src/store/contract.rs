@@ -155,6 +155,7 @@ pub(crate) async fn contract<S: Store>(store: Arc<S>) {
     refusals(&*store).await;
     sharing(&*store).await;
     told(&*store).await;
+    looking(&*store).await;
     trail(&*store).await;
     reading(&*store).await;
 }
@@ -475,6 +476,59 @@ async fn told(store: &impl Store) {
             .any(|due| due.notice.id == "two" && due.channel == first.channel),
         "what came after it"
     );
+}
+
+// R008, R077: a read is told what stands against it as it stands then. Comes after `occasions`, `refusals` and `sharing`.
+async fn looking(store: &impl Store) {
+    let looked = |id: &str, at| {
+        store
+            .look_at_occasion(id, at)
+            .unwrap()
+            .map(|looked| (looked.row.id, looked.refused, looked.opted_out))
+    };
+    let is = |refused, opted_out| Some(("occasion-9".to_owned(), refused, opted_out));
+    let say = |practice, opted_out, at| {
+        let store = &store;
+        async move {
+            store
+                .remember_sharing(&patient(), &ods(practice), opted_out, at)
+                .await
+                .unwrap();
+        }
+    };
+    assert_eq!(looked("occasion-9", now()), None);
+    say("Z99002", false, later(4)).await;
+    let row = occasion(9);
+    store.insert_occasion(row.clone(), None).await.unwrap();
+    assert_eq!(looked("occasion-9", now()), is(false, false));
+    let found = store.look_at_occasion("occasion-9", now()).unwrap();
+    assert_eq!(found.unwrap().row, row);
+    let refusal = |clinician: &str, viewer: &str| RefusalRow {
+        viewer: ods(viewer),
+        clinician: clinician.into(),
+        patient: patient(),
+        at: now(),
+        until: later(30),
+        lifted_at: None,
+    };
+    for (clinician, viewer) in [("nurse", "Z9H01"), (&row.clinician, "Z9O01")] {
+        let other = refusal(clinician, viewer);
+        store.insert_refusal(other).await.unwrap();
+    }
+    assert_eq!(looked("occasion-9", now()), is(false, false));
+    let own = refusal(&row.clinician, &row.viewer.0);
+    store.insert_refusal(own).await.unwrap();
+    assert_eq!(looked("occasion-9", later(29)), is(true, false));
+    assert_eq!(looked("occasion-9", later(30)), is(false, false));
+    say("Z99009", true, later(5)).await;
+    assert_eq!(looked("occasion-9", now()), is(true, true));
+    store
+        .lift_refusal(&row.viewer, &row.clinician, &patient(), later(1))
+        .await
+        .unwrap();
+    assert_eq!(looked("occasion-9", now()), is(false, true));
+    say("Z99009", false, later(6)).await;
+    assert_eq!(looked("occasion-9", now()), is(false, false));
 }
 
 // R120, R125: every kind of row is taken, whatever is unknown.

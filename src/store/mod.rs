@@ -187,6 +187,17 @@ pub trait TokenRevoker: Send + Sync {
     fn revoke_token<'a>(&'a self, hash: &'a [u8; 32]) -> Stored<'a, ()>;
 }
 
+/// An occasion and what stands against it (R008, R077).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookedAt {
+    /// The occasion.
+    pub row: OccasionRow,
+    /// A refusal of this patient towards this clinician and viewer stands now.
+    pub refused: bool,
+    /// The patient is remembered as opted out, at whichever practice.
+    pub opted_out: bool,
+}
+
 /// Occasions, refusals, remembered opt-outs, alerts.
 pub trait OccasionStore: Send + Sync {
     /// Keeps a new occasion; with its alert, in the same transaction, where it is an override.
@@ -196,6 +207,23 @@ pub trait OccasionStore: Send + Sync {
     /// # Errors
     /// The store failed.
     fn find_occasion(&self, id: &str) -> Result<Option<OccasionRow>, StoreError>;
+    /// An occasion with all that the store knows against reading in it, at one moment. Synchronous: hot path, only reads;
+    /// an engine that can answers it with one question.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn look_at_occasion(&self, id: &str, now: Timestamp) -> Result<Option<LookedAt>, StoreError> {
+        let Some(row) = self.find_occasion(id)? else {
+            return Ok(None);
+        };
+        let refusal = self.standing_refusal(&row.viewer, &row.clinician, &row.patient, now)?;
+        let opted_out_at = self.remembered_opt_out(&row.patient)?;
+        Ok(Some(LookedAt {
+            refused: refusal.is_some(),
+            opted_out: opted_out_at.is_some(),
+            row,
+        }))
+    }
     /// Finds the occasion of a consent.
     ///
     /// # Errors

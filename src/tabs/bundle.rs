@@ -30,9 +30,8 @@ pub fn searchset(
         .chain(includes)
         .chain(outcome.map(Part::Raw))
         .collect();
-    let base = escaped(base);
-    let head = head(released, &base, selection, &parts);
-    released.splice(&base, head.as_bytes(), &parts)
+    let head = head(released, &escaped(base), selection, &parts);
+    released.splice(head.as_bytes(), &parts)
 }
 
 /// The `meta` of every Bundle that leaves: when the record was retrieved, the highest label of what is in it, and that it
@@ -40,17 +39,13 @@ pub fn searchset(
 /// (governance.md 2.5).
 #[must_use]
 pub fn meta(released: &Released, parts: &[Part<'_>]) -> String {
-    let retrieved = released
-        .held()
-        .retrieved_at()
-        .strftime("%Y-%m-%dT%H:%M:%SZ");
     let highest = released.highest(parts).code();
     format!(
         concat!(
             r#""meta":{{"lastUpdated":"{}","security":[{{"system":"{}","code":"{}"}},{{"system":"{}","code":"SUBSETTED"}},"#,
             r#"{{"system":"{act}","code":"NOPERSISTP"}},{{"system":"{act}","code":"NOINTEGRATE"}}]}}"#
         ),
-        retrieved,
+        released.held().last_updated(),
         uri::CONFIDENTIALITY,
         highest,
         OBSERVATION_VALUE,

@@ -110,11 +110,112 @@ fn splice_shows_only_what_is_visible() {
     let released = for_caller(&held, TabSet::NONE, &|_| true);
     let parts: Vec<_> = (0..held.len() + 5).map(|n| Part::Entry(n, None)).collect();
     let it: Value = serde_json::from_slice(
-        released
-            .splice(BASE, b"{\"resourceType\":\"Bundle\"", &parts)
-            .bytes(),
+        &released
+            .splice(b"{\"resourceType\":\"Bundle\"", &parts)
+            .into_bytes(),
     )
     .unwrap();
     assert_eq!(it["entry"].as_array().unwrap().len(), 1);
     assert_eq!(it["entry"][0]["resource"]["resourceType"], "Patient");
+}
+
+/// The Bundle put together as plainly as can be, entry by entry.
+fn plainly(released: &Released, head: &str, parts: &[Part<'_>]) -> String {
+    let mut entries = Vec::new();
+    for part in parts {
+        match part {
+            Part::Raw(json) => entries.push(String::from_utf8(json.to_vec()).unwrap()),
+            Part::Entry(n, mode) => {
+                let Some(entry) = released.entry(*n) else {
+                    continue;
+                };
+                let mode = match mode {
+                    Some(Mode::Match) => r#","search":{"mode":"match"}"#,
+                    Some(Mode::Include) => r#","search":{"mode":"include"}"#,
+                    None => "",
+                };
+                let json = std::str::from_utf8(entry.json()).unwrap();
+                let (kind, id) = (entry.kind().name(), entry.id());
+                entries.push(format!(
+                    r#"{{"fullUrl":"{BASE}/{kind}/{id}","resource":{json}{mode}}}"#
+                ));
+            }
+        }
+    }
+    match entries.as_slice() {
+        [] => format!("{head}}}"),
+        entries => format!(r#"{head},"entry":[{}]}}"#, entries.join(",")),
+    }
+}
+
+/// A record in which runs of neighbours are long enough to be shared, and some are cut by what is not visible.
+fn long() -> Arc<crate::release::Held> {
+    static LONG: std::sync::LazyLock<Arc<crate::release::Held>> = std::sync::LazyLock::new(|| {
+        let mut resources = f::ordinary();
+        for n in 0..60 {
+            let date = format!("2020-01-{:02}", n % 28 + 1);
+            let section = if n % 11 == 0 {
+                crate::tabs::catalogue::Section::BloodPressures
+            } else {
+                crate::tabs::catalogue::Section::Biochemistry
+            };
+            let name = format!("o{n}");
+            let it = f::observation(&name, system::READ_V2, "44I5.", &date, &[section]);
+            resources.push(it);
+        }
+        Arc::new(f::held(f::record(SourceFamily::Emis, resources)))
+    });
+    Arc::clone(&LONG)
+}
+
+proptest::proptest! {
+    // Shared or copied, in whichever pieces: the bytes are those of the plain way, and only what is visible is in them
+    #[test]
+    fn pieces_add_up_to_the_plain_bundle(
+        starts in proptest::collection::vec((0..90_usize, 1..40_usize, 0..5_u8), 0..6),
+        tabs in 0..4_u8,
+    ) {
+        let held = long();
+        let tabs = match tabs {
+            0 => [crate::tabs::catalogue::Tab::Problems].into_iter().collect(),
+            1 => [crate::tabs::catalogue::Tab::Investigations].into_iter().collect(),
+            _ => TabSet::ALL,
+        };
+        let released = for_caller(&held, tabs, &|_| true);
+        let mut parts = Vec::new();
+        for (start, length, mode) in starts {
+            match mode {
+                3 => parts.push(Part::Raw(b"{\"raw\":1}")),
+                mode => parts.extend((start..start + length).map(|n| {
+                    let mode = [Some(Mode::Include), None].get(usize::from(mode)).copied();
+                    Part::Entry(n, mode.unwrap_or(Some(Mode::Match)))
+                })),
+            }
+        }
+        let head = r#"{"resourceType":"Bundle""#;
+        let spliced = released.splice(head.as_bytes(), &parts);
+        let whole = spliced.clone().into_bytes();
+        proptest::prop_assert_eq!(
+            std::str::from_utf8(&whole).unwrap(),
+            plainly(&released, head, &parts)
+        );
+        for piece in spliced.into_pieces() {
+            proptest::prop_assert!(!piece.is_empty());
+        }
+    }
+}
+
+#[test]
+fn neighbours_are_shared_not_copied() {
+    let held = long();
+    let released = for_caller(&held, TabSet::ALL, &|_| true);
+    let places: Vec<_> = released.of_kind(Kind::Observation).iter().collect();
+    let parts: Vec<_> = places
+        .iter()
+        .map(|n| Part::Entry(*n, Some(Mode::Match)))
+        .collect();
+    let pieces = released.splice(b"{", &parts).into_pieces();
+    assert_eq!(pieces.len(), 3, "head, one run, end");
+    let again = released.splice(b"{", &parts).into_pieces();
+    assert_eq!(pieces[1].as_ptr(), again[1].as_ptr());
 }

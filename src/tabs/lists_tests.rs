@@ -9,7 +9,7 @@ use std::sync::Arc;
 fn list(held: &Arc<Held>, code: &str) -> Value {
     let released = for_caller(held, TabSet::ALL, &|_| true);
     let found = released.resource(Kind::List, &f::whose().list(code));
-    serde_json::from_slice(found.unwrap().bytes()).unwrap()
+    serde_json::from_slice(&found.unwrap().into_bytes()).unwrap()
 }
 
 fn items(list: &Value) -> Vec<(String, String)> {
@@ -181,6 +181,7 @@ fn titles_and_codes_come_from_the_wording() {
         },
     );
     let ask = HeldAsk {
+        base: f::BASE,
         retrieved_at: f::retrieved_at(),
         wording: &wording,
         practice_name: None,

@@ -1,6 +1,7 @@
 //! Search criteria: read from parameter values, asked of an index.
 
-use crate::release::{DateSpan, Param, Released, ReleasedEntry, dates};
+use crate::fhir::Kind;
+use crate::release::{Bits, DateSpan, Param, Released, dates};
 
 /// One parameter: any of its comma-separated values (OR); several parameters all (AND).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +48,42 @@ enum Prefix {
 }
 
 impl Criterion {
-    /// Does the entry at this place meet it?
-    pub(super) fn meets(&self, released: &Released, n: usize, entry: &ReleasedEntry) -> bool {
+    /// The places of a type that meet it, visible or not.
+    pub(super) fn places(&self, released: &Released, kind: Kind) -> Bits {
+        let mut found = Bits::none(released.held().len());
+        match self {
+            Self::Ids(ids) => {
+                for (n, _) in ids.iter().filter_map(|id| released.read(kind, id)) {
+                    found.insert(n);
+                }
+            }
+            Self::Tokens(param, asks) => {
+                for ask in asks {
+                    let fits = |system: Option<&str>| ask.system.fits(system);
+                    released.find_code(kind, *param, ask.code.as_deref(), fits, &mut found);
+                }
+            }
+            Self::Dates(param, asks) => {
+                let fits = |span: &DateSpan| asks.iter().any(|ask| ask.meets(span));
+                released.find_date(kind, *param, fits, &mut found);
+            }
+            Self::References(param, ids) => {
+                for id in ids {
+                    released.find_encounter(kind, *param, id, &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    /// Does this entry meet it? As one would ask each of them, one by one: what [`Self::places`] is checked against.
+    #[cfg(test)]
+    pub(super) fn meets(
+        &self,
+        released: &Released,
+        n: usize,
+        entry: &crate::release::ReleasedEntry,
+    ) -> bool {
         match self {
             Self::Ids(ids) => ids.iter().any(|id| id == entry.id()),
             Self::Tokens(param, asks) => entry.index().tokens().iter().any(|token| {
@@ -61,7 +96,20 @@ impl Criterion {
                 let mut spans = entry.index().dates().iter();
                 spans.any(|span| span.param == *param && asks.iter().any(|ask| ask.meets(span)))
             }
-            Self::References(param, ids) => ids.iter().any(|id| released.refers(n, *param, id)),
+            Self::References(param, ids) => released
+                .linked(n, param.name())
+                .filter_map(|target| released.entry(target))
+                .any(|target| ids.iter().any(|id| id == target.id())),
+        }
+    }
+}
+
+impl SystemAsk {
+    fn fits(&self, system: Option<&str>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::None => system.is_none(),
+            Self::Is(asked) => system == Some(asked),
         }
     }
 }
@@ -86,13 +134,9 @@ impl TokenAsk {
         }
     }
 
+    #[cfg(test)]
     fn meets(&self, system: Option<&str>, code: &str) -> bool {
-        let system_fits = match &self.system {
-            SystemAsk::Any => true,
-            SystemAsk::None => system.is_none(),
-            SystemAsk::Is(asked) => system == Some(asked),
-        };
-        system_fits && self.code.as_deref().is_none_or(|asked| asked == code)
+        self.system.fits(system) && self.code.as_deref().is_none_or(|asked| asked == code)
     }
 }
 

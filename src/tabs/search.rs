@@ -5,7 +5,7 @@ use super::params::{self, ParamType};
 use super::query::{Criterion, DateAsk, TokenAsk, split_unescaped, unescape};
 use crate::fhir::Kind;
 use crate::record::NhsNumber;
-use crate::release::{Bits, Param, Released, ReleasedEntry};
+use crate::release::{Bits, Param, Released};
 
 /// Matches on a page where `_count` says nothing.
 pub const DEFAULT_COUNT: usize = 100;
@@ -107,27 +107,14 @@ struct Plan {
 /// See [`SearchError`].
 pub fn search(released: &Released, ask: &SearchAsk<'_>) -> Result<Selection, SearchError> {
     let plan = Plan::read(released, ask)?;
-    let mut found: Vec<usize> = released
-        .of_kind(ask.kind)
-        .filter(|(n, entry)| {
-            plan.admits(released, entry)
-                && plan
-                    .criteria
-                    .iter()
-                    .all(|criterion| criterion.meets(released, *n, entry))
-        })
-        .map(|(n, _)| n)
-        .collect();
-    if let Some((param, descending)) = plan.sort {
-        sort(released, &mut found, param, descending);
-    }
-    let total = found.len();
-    let query = plan.fingerprint(ask.kind, released, total);
+    let found = plan.find(released, ask.kind);
+    let total = found.count();
+    let query = || plan.fingerprint(ask.kind, released, total);
     let version = released.held().version();
     let skip = match &plan.page {
         None => 0,
         Some(token) => {
-            let page = Page::open(token, version, &query).map_err(|fault| match fault {
+            let page = Page::open(token, version, &query()).map_err(|fault| match fault {
                 PageFault::Wrong => SearchError::Page,
                 PageFault::Expired => SearchError::PageExpired,
             })?;
@@ -138,13 +125,13 @@ pub fn search(released: &Released, ask: &SearchAsk<'_>) -> Result<Selection, Sea
     let matches: Vec<usize> = if plan.count_only {
         Vec::new()
     } else {
-        found.into_iter().skip(skip).take(count).collect()
+        plan.page_of(released, ask.kind, &found, skip, count)
     };
     let after = skip.saturating_add(matches.len());
     let next = (!matches.is_empty() && after < total)
         .then(|| u32::try_from(after).ok())
         .flatten()
-        .map(|after| Page::new(version, &query, after).token());
+        .map(|after| Page::new(version, &query(), after).token());
     let includes = plan.include(released, &matches);
     Ok(Selection {
         kind: ask.kind,
@@ -313,20 +300,51 @@ impl Plan {
         Ok(())
     }
 
-    /// A section List answers only where it is named.
-    fn admits(&self, released: &Released, entry: &ReleasedEntry) -> bool {
-        if entry.kind() != Kind::List {
-            return true;
+    /// All that match, of all pages.
+    fn find(&self, released: &Released, kind: Kind) -> Bits {
+        let mut found = released.of_kind(kind);
+        for criterion in &self.criteria {
+            found.keep(&criterion.places(released, kind));
         }
-        let named = self.criteria.iter().any(|criterion| {
+        if kind == Kind::List && !self.names_lists() {
+            let sections: Vec<usize> = found
+                .iter()
+                .filter(|n| is_section_list(released, *n))
+                .collect();
+            for n in sections {
+                found.remove(n);
+            }
+        }
+        found
+    }
+
+    /// Some of what was found, in the order in which it is shown.
+    fn page_of(
+        &self,
+        released: &Released,
+        kind: Kind,
+        found: &Bits,
+        skip: usize,
+        count: usize,
+    ) -> Vec<usize> {
+        match self.sort {
+            None => found.iter().skip(skip).take(count).collect(),
+            Some((param, descending)) => {
+                let order = released.order(kind, param, descending);
+                let found = order.iter().filter(|n| found.contains(**n));
+                found.skip(skip).take(count).copied().collect()
+            }
+        }
+    }
+
+    /// A section List answers only where it is named.
+    fn names_lists(&self) -> bool {
+        self.criteria.iter().any(|criterion| {
             matches!(
                 criterion,
                 Criterion::Ids(_) | Criterion::Tokens(Param::Code | Param::EmptyReason, _)
             )
-        });
-        let is_section = matches!(entry.sections(), [section]
-            if entry.id() == released.held().patient().list(section.code()));
-        named || !is_section
+        })
     }
 
     fn include(&self, released: &Released, matches: &[usize]) -> Vec<usize> {
@@ -395,21 +413,11 @@ fn target(value: &str, kind: Kind, base: &str) -> Option<String> {
     }
 }
 
-/// By the first time that each has under the parameter; those without come last, either way.
-fn sort(released: &Released, found: &mut [usize], param: Param, descending: bool) {
-    found.sort_by_cached_key(|n| {
-        let spans = released.entry(*n).map(|entry| entry.index().dates());
-        let start = spans
-            .into_iter()
-            .flatten()
-            .find(|span| span.param == param)
-            .map(|span| span.start);
-        match start {
-            Some(start) if descending => (false, start.checked_neg().unwrap_or(i64::MAX)),
-            Some(start) => (false, start),
-            None => (true, 0),
-        }
-    });
+fn is_section_list(released: &Released, n: usize) -> bool {
+    released.entry(n).is_some_and(|entry| {
+        matches!(entry.sections(), [section]
+            if entry.id() == released.held().patient().list(section.code()))
+    })
 }
 
 /// A parameter's name as far as it may be shown: names come from outside.

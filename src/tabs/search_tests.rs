@@ -435,3 +435,79 @@ fn totals_do_not_count_what_is_gone() {
         );
     }
 }
+
+/// Parameters that find something, nothing, or a part, on every kind of index.
+const PIECES: [&str; 24] = [
+    "code=H33..",
+    "code=http://read.info/readv2|",
+    "code=http://read.info/readv2|44I5.,90560007",
+    "code=|H33..",
+    "code=none",
+    "_tag=problems",
+    "_tag=investigations",
+    "_tag=problems,medication",
+    "category=problem-list-item",
+    "category=laboratory,vital-signs",
+    "clinical-status=active",
+    "status=final",
+    "status=current",
+    "date=2025-05",
+    "date=ge2025-05-20",
+    "date=ne2025-05-20",
+    "onset-date=lt2020,2024-05-01",
+    "recorded-date=ap2024-05",
+    "effective=gt2023",
+    "encounter=$V",
+    "encounter=Encounter/$V,Encounter/none",
+    "_id=$G",
+    "_id=$G,$V",
+    "_count=1",
+];
+
+proptest::proptest! {
+    // smart.md F10, F11: what the index finds is what asking every entry finds, in the same order, whatever one may see
+    #[test]
+    fn the_index_finds_what_a_walk_finds(
+        pieces in proptest::collection::vec(0..PIECES.len(), 0..4),
+        kind in 0..crate::fhir::kind::KINDS.len(),
+        tabs in 0..1024_u16,
+        sort in 0..5_usize,
+    ) {
+        let kind = crate::fhir::kind::KINDS[kind];
+        let held = Arc::new(f::held(f::record(SourceFamily::Emis, f::ordinary())));
+        let tabs = if tabs % 3 == 0 { TabSet::ALL } else { TabSet::from_bits(tabs) };
+        let released = for_caller(&held, tabs, &|_| true);
+        let sorts = ["", "&_sort=date", "&_sort=-date", "&_sort=onset-date", "&_sort=-onset-date"];
+        let query: Vec<_> = pieces.iter().map(|n| PIECES[*n]).filter(|it| *it != "_count=1").collect();
+        let query = format!("patient=$P&{}{}", query.join("&"), sorts[sort])
+            .replace("$V", &id("visit"))
+            .replace("$G", &id("gout"));
+        let params = pairs(&query);
+        let ask = SearchAsk { kind, params: &params, strict: false, base: BASE };
+        let plan = Plan::read(&released, &ask).unwrap();
+        let mut walk: Vec<usize> = released
+            .entries()
+            .filter(|(n, entry)| {
+                entry.kind() == kind
+                    && (kind != Kind::List || plan.names_lists() || !is_section_list(&released, *n))
+                    && plan.criteria.iter().all(|criterion| criterion.meets(&released, *n, entry))
+            })
+            .map(|(n, _)| n)
+            .collect();
+        if let Some((param, descending)) = plan.sort {
+            walk.sort_by_key(|n| {
+                let dates = released.entry(*n).unwrap().index().dates();
+                let start = dates.iter().find(|it| it.param == param).map(|it| it.start);
+                let key = start.map_or(0, |at| if descending { -at } else { at });
+                (start.is_none(), key)
+            });
+        }
+        let found = search(&released, &ask).unwrap();
+        proptest::prop_assert_eq!(found.total, walk.len());
+        proptest::prop_assert_eq!(&found.matches, &walk, "{}", query);
+        for skip in 0..walk.len() {
+            let page = plan.page_of(&released, kind, &plan.find(&released, kind), skip, 2);
+            proptest::prop_assert_eq!(&page[..], &walk[skip..walk.len().min(skip + 2)]);
+        }
+    }
+}

@@ -7,7 +7,9 @@ use super::SqliteStore;
 use super::values::{Micros, Ods, Patient};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
-use crate::store::{AlertRow, OccasionRow, OccasionStore, RefusalRow, StoreError, Stored};
+use crate::store::{
+    AlertRow, LookedAt, OccasionRow, OccasionStore, RefusalRow, StoreError, Stored,
+};
 
 /// The columns of an occasion, as [`occasion`] reads them.
 const OCCASION: &str = "id, viewer, client, clinician, role, patient, sealed_nhs, practice, tabs, protocol, purpose, \
@@ -117,6 +119,30 @@ impl OccasionStore for SqliteStore {
             connection
                 .prepare_cached(&format!("SELECT {OCCASION} FROM occasion WHERE id = ?1"))?
                 .query_row([id], occasion)
+                .optional()
+        })
+    }
+
+    fn look_at_occasion(&self, id: &str, now: Timestamp) -> Result<Option<LookedAt>, StoreError> {
+        self.readers.with(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {OCCASION},
+                            EXISTS (SELECT 1 FROM refusal
+                                    WHERE refusal.patient = occasion.patient AND refusal.viewer = occasion.viewer
+                                      AND refusal.clinician = occasion.clinician
+                                      AND lifted_at IS NULL AND until > ?2),
+                            EXISTS (SELECT 1 FROM sharing
+                                    WHERE sharing.patient = occasion.patient AND opted_out = 1)
+                     FROM occasion WHERE id = ?1"
+                ))?
+                .query_row((id, Micros(now)), |row| {
+                    Ok(LookedAt {
+                        row: occasion(row)?,
+                        refused: row.get(19)?,
+                        opted_out: row.get(20)?,
+                    })
+                })
                 .optional()
         })
     }
