@@ -156,6 +156,8 @@ fn whose() -> impl Strategy<Value = Whose> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     // R034, R111: whoever looked before, with whatever rights, a caller sees what it would have seen as the first one
     #[test]
     fn a_kept_view_is_what_a_fresh_one_would_be(
