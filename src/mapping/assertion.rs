@@ -2,7 +2,7 @@
 //! with "Family member: Mother" that it is so of somebody else. Who reads only the code would read the opposite.
 
 use super::tables::{Field, Tables};
-use crate::record::{Body, Coded, Entry};
+use crate::record::{Coded, Entry};
 
 /// What an entry says of its code.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,9 +21,6 @@ pub enum Says {
 /// By the table's rows `name: value`; `*` stands for any name or any value. Where qualifiers disagree, the one that is
 /// furthest from a plain statement counts.
 pub fn says(tables: &Tables, entry: &Entry) -> Says {
-    let Body::Observation(body) = &entry.body else {
-        return Says::Plain;
-    };
     let of = |(name, value): &(Coded, Coded)| {
         let (name, value) = (words(name), words(value));
         let keys = [
@@ -41,7 +38,8 @@ pub fn says(tables: &Tables, entry: &Entry) -> Says {
             _ => None,
         }
     };
-    body.qualifiers
+    entry
+        .qualifiers
         .iter()
         .filter_map(of)
         .max()

@@ -109,7 +109,7 @@ fn clinical_status(
     past: bool,
 ) -> Option<types::CodeableConcept> {
     let source = match problem.map(|problem| problem.status) {
-        Some(ProblemStatus::Active) => "active",
+        Some(ProblemStatus::Active | ProblemStatus::UntilEnd) => "active",
         Some(ProblemStatus::Past) => "past",
         Some(ProblemStatus::HealthAdmin) => "health-admin",
         Some(ProblemStatus::Potential) => "potential",

@@ -2,7 +2,7 @@
 
 use super::common;
 use super::loss::{Losses, reason};
-use super::observation::{is_recent, members};
+use super::observation::{is_recent, members, of_results};
 use super::tables::Field;
 use super::work::{Made, Work};
 use super::{Checkable, Mapped};
@@ -61,7 +61,7 @@ pub fn report(work: &mut Work<'_>, losses: &mut Losses, at: usize, classes: &[Se
         ),
         extension,
         identifier: identifiers(work, entry, body),
-        status: "final".into(),
+        status: of_results(work, at).into(),
         category: service
             .map(|(code, display)| build::concept(SERVICE, &code, Some(&display)))
             .into_iter()

@@ -12,8 +12,11 @@ use crate::tabs::catalogue::Section;
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const NULL_FLAVOR: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
 
-/// Its class; `None` for what is no encounter (letters, texts, not attended: sources.md 4.7).
+/// Its class; `None` for what is no encounter (letters, texts, not attended, mere brackets: sources.md 4.7).
 pub fn class(tables: &Tables, encounter: &Encounter) -> Option<types::Coding> {
+    if encounter.only_holds {
+        return None;
+    }
     let words = [&encounter.method, &encounter.location_type];
     let word = words
         .into_iter()
@@ -43,6 +46,10 @@ pub fn inpatient() -> Box<types::Coding> {
 
 /// One contact.
 pub fn encounter(work: &mut Work<'_>, losses: &mut Losses, sent: &Encounter) {
+    if sent.only_holds {
+        // Who, where and when stand in the entries that it holds.
+        return;
+    }
     let Some(class) = class(work.ctx.tables, sent) else {
         losses.other("encounter", Some(&sent.id), reason::NO_TAB);
         return;

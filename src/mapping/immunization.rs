@@ -1,7 +1,7 @@
 //! Immunization, in tab Procedures (R027, design.md 4).
 
 use super::common;
-use super::loss::Losses;
+use super::loss::{Losses, reason};
 use super::tables::{Field, Tables};
 use super::work::{Made, Work};
 use crate::fhir::model::{resources, types};
@@ -22,6 +22,15 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         Body::Immunisation(body) => body,
         _ => &plain,
     };
+    if entry
+        .date
+        .earliest()
+        .is_some_and(|day| day > work.ctx.today)
+    {
+        // FHIR's Immunization is one that was given or refused; one to come is neither.
+        losses.entry(entry, "", reason::PLANNED);
+        return;
+    }
     let not_given = body.not_given || says_not_given(work.ctx.tables, entry);
     let sections = vec![Section::Immunisations];
     let id = work.id(Kind::Immunization, &entry.id, "");
@@ -75,6 +84,11 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
         }),
         lot_number: body.batch.as_deref().map(Into::into),
         expiration_date: body.expiry.as_ref().and_then(common::day),
+        dose_quantity: body
+            .dose
+            .as_ref()
+            .and_then(|dose| common::quantity(work.ctx.tables, dose))
+            .map(Box::new),
         site: body.site.as_ref().and_then(common::concept_of),
         performer,
         reason_reference: work.problems_of(at, losses),

@@ -24,6 +24,8 @@ pub mod reason {
     pub const NOT_IN_DATA_SET: &str = "not-in-data-set";
     /// Negated by a qualifier: shown as an observation that says so, never as what its code says.
     pub const NEGATED: &str = "negated";
+    /// Dated in the future, and of a kind that FHIR has only for what has happened (sources.md 4.8, 9).
+    pub const PLANNED: &str = "planned";
     /// How two problems are related; that they are is kept.
     pub const RELATION: &str = "relation-kind";
 }

@@ -26,6 +26,7 @@ mod staff;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+mod until_end;
 mod work;
 
 pub use tables::{TableError, Tables};
@@ -128,6 +129,7 @@ pub fn map(record: GpRecord, ctx: &MappingContext<'_>) -> MappedRecord {
     if record.family == SourceFamily::SystmOne {
         merge::same_code(&mut record.entries, &mut losses);
     }
+    until_end::settle(&mut record.entries, ctx.today);
     let resources = work::run(&record, ctx, &mut losses);
     MappedRecord {
         patient: ctx.patient.clone(),

@@ -4,11 +4,11 @@ use super::assertion;
 use super::common;
 use super::loss::{Losses, reason};
 use super::plan::is_result;
-use super::tables::{Field, VitalSign};
+use super::tables::{Field, Tables, VitalSign};
 use super::work::{Made, Work};
 use crate::fhir::model::{resources, types};
 use crate::fhir::{Kind, Resource, build};
-use crate::record::{Body, Entry, Observation, Value, system};
+use crate::record::{Body, Coded, Entry, Observation, Value, system};
 use crate::tabs::catalogue::Section;
 
 const INTERPRETATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
@@ -24,11 +24,17 @@ pub fn observation(
     let Some(entry) = work.tree.get(at) else {
         return;
     };
-    let Body::Observation(body) = &entry.body else {
-        return;
+    let plain = Observation::default();
+    // What is negated is an observation, whatever kind the source filed it under.
+    let body = match &entry.body {
+        Body::Observation(body) => body,
+        _ => &plain,
     };
     let id = work.id(Kind::Observation, &entry.id, "");
-    let status = status(work, losses, entry, body);
+    let status = match status(work, losses, entry, body) {
+        "final" if body.group => of_results(work, at),
+        own => own,
+    };
     let vital = vital_sign(work, entry, body, status);
     let performer = work.practitioner(entry.clinician.as_deref());
     let category = if work.ctx.tables.vital_sign(&entry.code).is_some() {
@@ -63,7 +69,7 @@ pub fn observation(
         specimen: super::diagnostic_report::specimen_of(work, at),
         reference_range: ranges(work, losses, entry, body),
         has_member: members(work, at),
-        component: components(body),
+        component: components(entry),
         ..Default::default()
     };
     work.push(
@@ -114,12 +120,60 @@ pub fn is_recent(date: &crate::record::PartialDate, today: jiff::civil::Date) ->
 
 fn status(work: &Work<'_>, losses: &mut Losses, entry: &Entry, body: &Observation) -> &'static str {
     let sent = body.status.as_deref();
-    let word = work.word(losses, entry, Field::ResultStatus, "resultStatus", sent);
+    // Counts a word that no table has.
+    work.word(losses, entry, Field::ResultStatus, "resultStatus", sent);
+    state(work.ctx.tables, body)
+}
+
+/// The state of a header: that of its results. One that is not final keeps the whole from being so.
+pub fn of_results(work: &Work<'_>, at: usize) -> &'static str {
+    let mut said = Vec::new();
+    let mut open = vec![(at, 0_u8)];
+    while let Some((here, depth)) = open.pop() {
+        for below in work.inside(here).iter().copied() {
+            let Some(entry) = work.tree.get(below) else {
+                continue;
+            };
+            if let Body::Observation(body) = &entry.body
+                && is_result(work.ctx.tables, &work.tree, below)
+            {
+                // A header without a state of its own has that of what is in it.
+                if !body.group || body.status.is_some() {
+                    said.push(state(work.ctx.tables, body));
+                }
+                if depth < 8 {
+                    open.push((below, depth + 1));
+                }
+            }
+        }
+    }
+    if said.contains(&"preliminary") {
+        "preliminary"
+    } else if said.contains(&"unknown") {
+        // Some results are not available: what is there is a part.
+        if said.contains(&"final") {
+            "preliminary"
+        } else {
+            "unknown"
+        }
+    } else {
+        "final"
+    }
+}
+
+/// The state of a result by the table's words.
+fn state(tables: &Tables, body: &Observation) -> &'static str {
+    let sent = body
+        .status
+        .as_deref()
+        .map(str::trim)
+        .filter(|s| !s.is_empty());
+    let word = sent.and_then(|sent| tables.word(Field::ResultStatus, sent));
     match word.map(|word| word.code.as_str()) {
         Some("preliminary") => "preliminary",
         Some("unknown") => "unknown",
         // Not final because nobody knows the word: it may say that the result was cancelled.
-        None if sent.is_some_and(|sent| !sent.trim().is_empty()) => "unknown",
+        None if sent.is_some() => "unknown",
         _ => "final",
     }
 }
@@ -309,9 +363,16 @@ pub fn members(work: &Work<'_>, at: usize) -> Vec<types::Reference> {
 }
 
 /// Structured detail as components: what it is of, and its coded value.
-fn components(body: &Observation) -> Vec<resources::ObservationComponent> {
-    body.qualifiers
+fn components(entry: &Entry) -> Vec<resources::ObservationComponent> {
+    let substance = match &entry.body {
+        Body::Allergy(allergy) => allergy.substance.clone().filter(|s| !s.is_empty()),
+        _ => None,
+    };
+    let substance = substance.map(|substance| (Coded::term("Substance"), substance));
+    entry
+        .qualifiers
         .iter()
+        .chain(&substance)
         .filter(|(name, value)| !name.is_empty() && !value.is_empty())
         .map(|(name, value)| resources::ObservationComponent {
             code: Box::new(common::concept(name)),

@@ -129,6 +129,16 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// What contains an entry so that its restrictions are the entry's too, from the inside out. SystmOne ties all that stands
+/// in an event to its report, and only results are the report's own: a private report must not take a symptom along.
+pub fn owners(tables: &Tables, tree: &Tree<'_>, at: usize) -> Vec<usize> {
+    let tied = !tree.nested && tree.get(at).is_some_and(|entry| entry.parent.is_some());
+    if tied && !is_result(tables, tree, at) {
+        return Vec::new();
+    }
+    tree.above(at)
+}
+
 /// What the codes and the source's category say of an entry.
 pub fn class_of(tables: &Tables, entry: &Entry) -> Option<Class> {
     let category = entry.category.as_deref();
@@ -203,6 +213,16 @@ fn is_diagnosis(tables: &Tables, entry: &Entry) -> bool {
 
 /// What an entry becomes beside a Condition.
 fn natives(tables: &Tables, tree: &Tree<'_>, at: usize, entry: &Entry) -> Vec<Make> {
+    let native = matches!(
+        entry.body,
+        Body::Allergy(_) | Body::Alert(_) | Body::Referral(_)
+    );
+    match says(tables, entry) {
+        // An allergy that is negated is an observation that there is none, never an allergy.
+        Says::Negated if native => return vec![Make::Observation(Section::OtherInvestigations)],
+        Says::Relative if native => return Vec::new(),
+        _ => {}
+    }
     match &entry.body {
         Body::Observation(_) => observation(tables, tree, at, entry),
         Body::Medication(course) => vec![Make::Medication(course.is_own_issue)],

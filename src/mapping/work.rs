@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::assertion::{Says, says};
 use super::common;
 use super::loss::{Losses, reason};
-use super::plan::{Make, Plan, Tree};
+use super::plan::{Make, Plan, Tree, owners};
+use super::tables::Tables;
 use super::{Checkable, Mapped, MappingContext};
 use crate::fhir::model::types;
 use crate::fhir::{Kind, Resource, build, uri};
@@ -73,7 +74,7 @@ impl<'a> Work<'a> {
             .map(|e| (e.id.as_str(), e))
             .collect();
         let restrictions: Vec<Vec<Restriction>> = (0..record.entries.len())
-            .map(|at| inherited(&tree, &encounters, at))
+            .map(|at| inherited(ctx.tables, &tree, &encounters, at))
             .collect();
         let plan = Plan::new(ctx.tables, &tree, &restrictions);
         let mut work = Self {
@@ -310,14 +311,12 @@ impl<'a> Work<'a> {
 
     /// Name and value pairs that hang off a code, where the kind has no components.
     pub fn qualifiers(&self, entry: &Entry) -> Vec<types::Extension> {
-        let Body::Observation(body) = &entry.body else {
-            return Vec::new();
-        };
         let part = |name: &str, coded: &Coded| {
             let value = types::ExtensionValue::CodeableConcept(Box::new(common::concept(coded)));
             build::extension(name, value)
         };
-        body.qualifiers
+        entry
+            .qualifiers
             .iter()
             .filter(|(name, value)| !name.is_empty() && !value.is_empty())
             .map(|(name, value)| types::Extension {
@@ -355,8 +354,7 @@ impl<'a> Work<'a> {
 
     /// The id of the resource that contains an entry, climbing over what became nothing.
     fn container(&self, at: usize, own: &str) -> Option<String> {
-        self.tree
-            .above(at)
+        owners(self.ctx.tables, &self.tree, at)
             .into_iter()
             .filter_map(|up| self.primary(up))
             .find(|id| id != own)
@@ -495,6 +493,20 @@ impl<'a> Work<'a> {
         if says(self.ctx.tables, entry) == Says::Negated {
             losses.entry(entry, "qualifier", reason::NEGATED);
         }
+        let has_no_place = |make: &Make| {
+            matches!(
+                make,
+                Make::Medication(_)
+                    | Make::Issue
+                    | Make::Report(_)
+                    | Make::Document
+                    | Make::Admission(_)
+                    | Make::BloodPressure(_)
+            )
+        };
+        if !entry.qualifiers.is_empty() && !makes.is_empty() && makes.iter().all(has_no_place) {
+            losses.entry(entry, "qualifier", reason::NOT_IN_DATA_SET);
+        }
         for make in &makes {
             match make {
                 Make::Condition { problem, diagnosis } => {
@@ -588,12 +600,13 @@ fn strictest(a: Option<Checkable>, b: Checkable) -> Option<Checkable> {
 
 /// An entry's own restrictions, those of what contains it, and those of the encounters of all of them.
 fn inherited(
+    tables: &Tables,
     tree: &Tree<'_>,
     encounters: &HashMap<&str, &Encounter>,
     at: usize,
 ) -> Vec<Restriction> {
     let mut out: Vec<Restriction> = Vec::new();
-    for one in std::iter::once(at).chain(tree.above(at)) {
+    for one in std::iter::once(at).chain(owners(tables, tree, at)) {
         let Some(entry) = tree.get(one) else { continue };
         let encounter = entry.encounter.as_deref().and_then(|id| encounters.get(id));
         let of_encounter = encounter.into_iter().flat_map(|e| &e.restrictions);
@@ -616,12 +629,17 @@ fn add_all(more: Vec<(String, String)>, codings: &mut Vec<(String, String)>) {
 
 fn add_codings(entry: &Entry, codings: &mut Vec<(String, String)>) {
     let mut concepts: Vec<&Coded> = vec![&entry.code];
+    concepts.extend(
+        entry
+            .qualifiers
+            .iter()
+            .flat_map(|(name, value)| [name, value]),
+    );
     match &entry.body {
         Body::Observation(o) => {
             if let Some(Value::Coded(coded)) = &o.value {
                 concepts.push(coded);
             }
-            concepts.extend(o.qualifiers.iter().flat_map(|(name, value)| [name, value]));
         }
         Body::Medication(m) => {
             concepts.extend(m.stopped.as_ref().and_then(|(_, why)| why.as_ref()));

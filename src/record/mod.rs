@@ -201,6 +201,8 @@ pub struct Encounter {
     pub duration_minutes: Option<u32>,
     /// The source finished it (EMIS `complete`).
     pub complete: bool,
+    /// It only holds its entries together: nothing in it says that anybody met or spoke with the patient, so it is no contact.
+    pub only_holds: bool,
     /// The source has no object for it: it is only the bracket around its entries (SystmOne `Event`), and goes with the last of them.
     pub implied: bool,
     /// Restrictions on the whole encounter; every entry in it inherits them.
@@ -240,6 +242,9 @@ pub struct Entry {
     pub category: Option<String>,
     /// First, new, review, ongoing, ended …, in the source's words.
     pub episodicity: Option<String>,
+    /// Structured detail that hangs off the code, as (name, value) pairs: `Certainty: No`, `Family member: Mother`. They can
+    /// turn the meaning of the code round, so every kind of entry has them.
+    pub qualifiers: Vec<(Coded, Coded)>,
     /// What kind of statement, with the values of that kind.
     pub body: Body,
 }
@@ -269,6 +274,8 @@ pub enum ProblemStatus {
     Active,
     /// Past.
     Past,
+    /// The source gives no state, only an end: past once that day has come.
+    UntilEnd,
     /// Health administration.
     HealthAdmin,
     /// Potential.
@@ -344,8 +351,6 @@ pub struct Observation {
     pub status: Option<String>,
     /// Readings that were taken together share a group key (EMIS Open `GroupID`, SystmOne event): blood pressure pairs.
     pub group_key: Option<String>,
-    /// Numeric qualifiers and other structured detail: (name, value) pairs.
-    pub qualifiers: Vec<(Coded, Coded)>,
 }
 
 /// A result value. Numbers stay text: what was sent is what is shown.
@@ -521,6 +526,8 @@ pub struct Immunisation {
     pub batch: Option<String>,
     /// Expiry date of the batch.
     pub expiry: Option<PartialDate>,
+    /// How much was given, where it is a number.
+    pub dose: Option<Quantity>,
     /// Site on the body.
     pub site: Option<Coded>,
     /// Maker.

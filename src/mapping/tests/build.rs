@@ -127,6 +127,7 @@ pub fn entry(id: &str, coded: Coded, date: PartialDate, body: Body) -> Entry {
         restrictions: Vec::new(),
         category: None,
         episodicity: None,
+        qualifiers: Vec::new(),
         body,
     }
 }

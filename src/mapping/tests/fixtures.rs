@@ -399,8 +399,7 @@ fn procedures() -> GpRecord {
         PartialDate::Year(1998),
     );
     operation.recorder = Some("nurse".to_owned());
-    observation(&mut operation).qualifiers =
-        vec![(Coded::term("Laterality"), Coded::term("Right"))];
+    operation.qualifiers = vec![(Coded::term("Laterality"), Coded::term("Right"))];
     // sources.md 4.6: a number turns a procedure into a measurement.
     let measured = valued(
         "measured",

@@ -4,6 +4,7 @@ mod build;
 mod fixtures;
 mod golden;
 mod rules;
+mod states;
 mod whole;
 
 use super::{Mapped, MappedRecord, MappingContext, Tables, map};

@@ -22,7 +22,7 @@ fn fixture(name: &str) -> MappedRecord {
     mapped(record())
 }
 
-fn of<'r>(record: &'r MappedRecord, native: &str, kind: Kind) -> &'r Mapped {
+pub(super) fn of<'r>(record: &'r MappedRecord, native: &str, kind: Kind) -> &'r Mapped {
     let mut all = record.resources.iter();
     all.find(|one| one.native_id == native && one.kind == kind)
         .unwrap_or_else(|| panic!("no {kind:?} of {native}"))
@@ -33,7 +33,7 @@ fn has(record: &MappedRecord, native: &str, kind: Kind) -> bool {
     all.any(|one| one.native_id == native && one.kind == kind)
 }
 
-fn value(one: &Mapped) -> serde_json::Value {
+pub(super) fn value(one: &Mapped) -> serde_json::Value {
     serde_json::from_str(&json(one)).unwrap()
 }
 
@@ -596,7 +596,7 @@ fn a_contact_that_is_none_still_restricts_what_is_in_it() {
 fn what_is_negated_or_of_a_relative_is_never_the_patients() {
     let qualified = |id: &str, coded: Coded, name: &str, word: &str| {
         let mut entry = said(id, coded, day(2026, 5, 1));
-        observation(&mut entry).qualifiers = vec![(Coded::term(name), Coded::term(word))];
+        entry.qualifiers = vec![(Coded::term(name), Coded::term(word))];
         entry
     };
     let asthma = || read("H33..", "Asthma");

@@ -368,7 +368,7 @@ impl Draft {
         self.entries.retain(|entry| {
             let hollow = match &entry.body {
                 Body::Observation(o) => {
-                    o.value.is_none() && o.qualifiers.is_empty() && o.ranges.is_empty()
+                    o.value.is_none() && entry.qualifiers.is_empty() && o.ranges.is_empty()
                 }
                 Body::TestRequest | Body::FamilyHistory | Body::Diary => true,
                 _ => false,

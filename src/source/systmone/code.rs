@@ -49,7 +49,6 @@ pub fn drug(element: &Element) -> Coded {
             .attr("Name")
             .or_else(|| drug.attr("FullName"))
             .map(ToOwned::to_owned);
-        let _ = drug.attr("PackID");
         let scheme = drug.attr("Scheme");
         // -1 and 0 stand for "no product" (sources.md 4.8, 3).
         if let Some(id) = drug

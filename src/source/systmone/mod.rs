@@ -1,6 +1,7 @@
 //! SystmOne-style source: ClientIntegration `GetPatientRecord` over HTTP POST or raw TCP.
 
 mod code;
+mod dates;
 mod event;
 mod record;
 mod tcp;

@@ -1,11 +1,13 @@
 //! A whole `ClientIntegrationResponse`: who, whether it may be shared, and every event.
 
+use std::collections::HashSet;
+
 use super::event::Clinical;
 use crate::record::{
     Address, GpRecord, Loss, OdsCode, PartialDate, PatientDetails, Registration, Sex, Sharing,
     SourceFamily, Staff, Standing,
 };
-use crate::source::xml::{Element, Pull, Start, XmlError};
+use crate::source::xml::{Element, Pull, Start};
 use crate::source::{SourceError, SourceRefusal};
 
 /// The name of the root element.
@@ -48,9 +50,20 @@ pub fn read(bytes: &[u8], practice: &OdsCode) -> Result<Answer, SourceError> {
     let (mut request_uid, mut function, mut said) = (None, None, None);
     while let Some(start) = pull.child_of(root.depth)? {
         match start.name.as_str() {
-            "RequestUID" => request_uid = pull.element(start)?.own_text().map(ToOwned::to_owned),
+            "RequestUID" => {
+                let echoed = pull.element(start)?.own_text().map(ToOwned::to_owned);
+                if request_uid.is_some() && request_uid != echoed {
+                    return Err(SourceError::Mismatch("it answers two questions"));
+                }
+                request_uid = echoed;
+            }
             "Function" => function = pull.element(start)?.own_text().map(ToOwned::to_owned),
-            "Response" => said = Some(response(&mut pull, &start, practice)?),
+            "Response" => {
+                let read = response(&mut pull, &start, practice)?;
+                if said.replace(read).is_some() {
+                    return Err(SourceError::Mismatch("two answers in one"));
+                }
+            }
             _ => {}
         }
     }
@@ -65,95 +78,88 @@ pub fn read(bytes: &[u8], practice: &OdsCode) -> Result<Answer, SourceError> {
     Ok(Answer { request_uid, said })
 }
 
-fn response(pull: &mut Pull<'_>, response: &Start, practice: &OdsCode) -> Result<Said, XmlError> {
+fn response(
+    pull: &mut Pull<'_>,
+    response: &Start,
+    practice: &OdsCode,
+) -> Result<Said, SourceError> {
     let mut clinical = Clinical::default();
     let mut patient = PatientDetails::default();
     let mut standing = Standing::default();
     let mut usual_gp = None;
     let mut error = None;
+    let mut seen: HashSet<String> = HashSet::new();
     while let Some(start) = pull.child_of(response.depth)? {
+        // Two of any of these would be two answers mixed into one.
+        if !seen.insert(start.name.clone()) {
+            return Err(SourceError::Mismatch("two answers in one"));
+        }
         match start.name.as_str() {
             "Identity" => {
                 let identity = pull.element(start)?;
                 patient.nhs_number = identity
                     .text_of("NHSNumber")
                     .map(|number| number.replace(' ', ""));
+                leftovers(&identity, "Response/Identity", &mut clinical.losses);
             }
             "Demographics" => {
                 let details = pull.element(start)?;
                 demographics(&details, &mut patient, &mut standing, &mut clinical.losses);
                 usual_gp = details.text_of("UsualGPUserName").map(ToOwned::to_owned);
-                leftovers(
-                    &details,
-                    "Response/Demographics",
-                    "administrative",
-                    &mut clinical.losses,
-                );
+                leftovers(&details, "Response/Demographics", &mut clinical.losses);
             }
             "RecordSharing" => {
-                standing.sharing = match pull.element(start)?.text_of("SharingOut") {
+                let sharing = pull.element(start)?;
+                standing.sharing = match sharing.text_of("SharingOut") {
                     Some("Implied") => Sharing::Implied,
                     Some("Consent") => Sharing::Express,
                     Some("Dissent") => Sharing::OptedOut,
                     _ => Sharing::Unknown,
                 };
+                leftovers(&sharing, "Response/RecordSharing", &mut clinical.losses);
             }
             "Error" => {
                 let element = pull.element(start)?;
-                error = Some(
-                    element
-                        .text_of("Code")
-                        .or_else(|| element.own_text())
-                        .unwrap_or("unnamed")
-                        .to_owned(),
-                );
+                let code = element.text_of("Code").or_else(|| element.own_text());
+                error = Some(code.unwrap_or("unnamed").to_owned());
             }
             "Clinical" => {
                 while let Some(child) = pull.child_of(start.depth)? {
                     if child.name == "Event" {
                         clinical.event(&pull.element_without(child, &["Narrative"])?);
                     } else {
-                        lose(
-                            &mut clinical.losses,
-                            &format!("Response/Clinical/{}", child.name),
-                            "unknown-element",
-                        );
+                        let path = format!("Response/Clinical/{}", child.name);
+                        lose(&mut clinical.losses, &path, "unknown-element");
                     }
                 }
             }
             "NonClinical" => {
                 while let Some(child) = pull.child_of(start.depth)? {
-                    lose(
-                        &mut clinical.losses,
-                        &format!("Response/NonClinical/{}", child.name),
-                        "administrative",
-                    );
+                    if child.name == "Visit" {
+                        clinical.visit(&pull.element(child)?);
+                        continue;
+                    }
+                    // Tasks are the practice's own; an appointment that was kept has its event.
+                    let path = format!("Response/NonClinical/{}", child.name);
+                    lose(&mut clinical.losses, &path, "administrative");
                 }
             }
             "Metadata" => metadata(&pull.element(start)?, &mut clinical),
-            "RecordState" => {}
-            name => lose(
-                &mut clinical.losses,
-                &format!("Response/{name}"),
-                "unknown-element",
-            ),
+            "RecordState" => {
+                lose(
+                    &mut clinical.losses,
+                    "Response/RecordState",
+                    "administrative",
+                );
+            }
+            name => {
+                let path = format!("Response/{name}");
+                lose(&mut clinical.losses, &path, "unknown-element");
+            }
         }
     }
     if let Some(code) = error {
-        return Ok(match code.as_str() {
-            "SharingOutDissent" => Said::Refused(SourceRefusal::Dissent),
-            "SharingOutNotRecorded" => Said::Refused(SourceRefusal::SharingNotRecorded),
-            "NoSuchPatient" => Said::Refused(SourceRefusal::NoSuchPatient),
-            "NoSharingAgreement" => Said::Refused(SourceRefusal::AccessDenied),
-            // The code came from outside: only its harmless characters go on.
-            other => Said::Fault(
-                other
-                    .chars()
-                    .filter(char::is_ascii_alphanumeric)
-                    .take(40)
-                    .collect(),
-            ),
-        });
+        return Ok(refusal(&code));
     }
     clinical.resolve_links();
     patient.usual_gp = usual_gp.and_then(|user| clinical.staff(Some(&user), None));
@@ -168,6 +174,23 @@ fn response(pull: &mut Pull<'_>, response: &Start, practice: &OdsCode) -> Result
         entries: clinical.entries,
         losses: clinical.losses,
     })))
+}
+
+fn refusal(code: &str) -> Said {
+    match code {
+        "SharingOutDissent" => Said::Refused(SourceRefusal::Dissent),
+        "SharingOutNotRecorded" => Said::Refused(SourceRefusal::SharingNotRecorded),
+        "NoSuchPatient" => Said::Refused(SourceRefusal::NoSuchPatient),
+        "NoSharingAgreement" => Said::Refused(SourceRefusal::AccessDenied),
+        // The code came from outside: only its harmless characters go on.
+        other => Said::Fault(
+            other
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .take(40)
+                .collect(),
+        ),
+    }
 }
 
 fn demographics(
@@ -197,12 +220,18 @@ fn demographics(
         read
     };
     patient.birth_date = day("DateOfBirth").unwrap_or_default();
-    patient.death_date = day("DateOfDeath");
+    // Dead on a day that cannot be read is dead all the same.
+    let died = details.text_of("DateOfDeath").is_some();
+    patient.death_date = died.then(|| day("DateOfDeath").unwrap_or_default());
     patient.sex = match details.text_of("Sex") {
         Some("F") => Sex::Female,
         Some("M") => Sex::Male,
         Some("I") => Sex::Indeterminate,
-        _ => Sex::Unknown,
+        None => Sex::Unknown,
+        Some(_) => {
+            lose(losses, "Response/Demographics/Sex", "unknown-word");
+            Sex::Unknown
+        }
     };
     patient.address = details.child("Address").map(|address| {
         let part = |name: &str| address.text_of(name).map(ToOwned::to_owned);
@@ -223,7 +252,6 @@ fn demographics(
         }
     });
     let ended = details.text_of("CareEndDate").is_some();
-    let _ = details.text_of("CareStartDate");
     standing.registration = match details.text_of("RegistrationType") {
         _ if ended || patient.death_date.is_some() => Registration::Ended,
         Some("GMS" | "Applied") => Registration::Full,
@@ -239,31 +267,25 @@ fn metadata(metadata: &Element, clinical: &mut Clinical) {
         let Some(id) = user.text_of("UserName") else {
             continue;
         };
-        let name: Vec<&str> = ["Title", "FirstName", "Surname"]
+        let name: Vec<&str> = ["Title", "FirstName", "MiddleNames", "Surname"]
             .iter()
             .filter_map(|part| user.text_of(part))
             .collect();
-        let gmc = user
-            .text_of("NationalID")
-            .filter(|_| user.text_of("NationalIDType") == Some("GMC"));
-        let role = user.text_of("Role").map(ToOwned::to_owned);
-        match clinical.staff.iter_mut().find(|known| known.id == id) {
-            Some(known) => {
-                known.gmc = gmc.map(ToOwned::to_owned);
-                known.role = known.role.take().or(role);
-            }
-            None => clinical.staff.push(Staff {
-                id: id.to_owned(),
-                name: name.join(" "),
-                role,
-                gmc: gmc.map(ToOwned::to_owned),
-            }),
-        }
+        let kind = user.text_of("NationalIDType");
+        let gmc = (kind == Some("GMC")).then(|| user.text_of("NationalID"));
+        clinical.describe_staff(Staff {
+            id: id.to_owned(),
+            name: name.join(" "),
+            role: user.text_of("Role").map(ToOwned::to_owned),
+            gmc: gmc.flatten().map(ToOwned::to_owned),
+        });
     }
+    leftovers(metadata, "Response/Metadata", &mut clinical.losses);
 }
 
-fn leftovers(element: &Element, path: &str, reason: &str, losses: &mut Vec<Loss>) {
-    element.unread(&mut |left| lose(losses, &format!("{path}/{left}"), reason));
+/// What is beside the fields that are read is the practice's own business.
+fn leftovers(element: &Element, path: &str, losses: &mut Vec<Loss>) {
+    element.unread(&mut |left| lose(losses, &format!("{path}/{left}"), "administrative"));
 }
 
 fn lose(losses: &mut Vec<Loss>, path: &str, reason: &str) {

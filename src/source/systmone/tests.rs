@@ -67,7 +67,7 @@ fn real_sample_is_read_whole() {
     assert_eq!(
         problems
             .iter()
-            .filter(|p| p.status == ProblemStatus::Past)
+            .filter(|p| p.status == ProblemStatus::UntilEnd)
             .count(),
         1
     );
@@ -311,8 +311,13 @@ fn private_marks_restrict_and_leave_ids_alone() {
 
 #[test]
 fn events_of_words_alone_are_no_encounter() {
-    let record = event("<Narrative><Line>H: words</Line></Narrative>");
+    let words = "<Narrative><Line>H: words</Line></Narrative>";
+    let record = with_events(&format!(r#"<Event EventUID="aa00">{words}</Event>"#));
     assert!(record.encounters.is_empty() && record.entries.is_empty());
+    let record = event(words);
+    assert!(record.entries.is_empty());
+    let contact = &record.encounters[0];
+    assert!(!contact.only_holds && !contact.implied, "a telephone call");
     assert_eq!(
         record
             .losses
@@ -367,5 +372,116 @@ proptest::proptest! {
     fn arbitrary_values_never_panic(value in "\\PC{0,40}", day in "[0-9T:-]{0,20}") {
         let text = quick_xml::escape::escape(value.as_str()).into_owned();
         let _ = event(&format!("<ClinicalCode><Code Scheme='CTV3' Code='{text}' Term='{text}'/><Value>{text}</Value><ProblemEndDate>{day}</ProblemEndDate></ClinicalCode>"));
+    }
+}
+
+// sources.md 4.7: an event is a contact by how the patient was met, or by what somebody wrote around its statements
+#[test]
+fn an_event_is_a_contact_only_where_it_says_so() {
+    let of = |attributes: &str, inner: &str| {
+        let record = with_events(&format!(
+            r#"<Event EventUID="aa" DateTime="2024-05-01T10:15:00" {attributes}>{inner}</Event>"#
+        ));
+        assert_eq!(record.encounters.len(), 1);
+        assert_eq!(
+            record.entries[0].encounter.as_deref(),
+            Some(record.encounters[0].id.as_str())
+        );
+        record.encounters.into_iter().next().unwrap()
+    };
+    let narrative = "<Narrative><Line>seen</Line></Narrative>";
+    assert!(of("", &code("")).only_holds);
+    assert!(!of("", &format!("{narrative}{}", code(""))).only_holds);
+    let seen = of(r#"Method="Face to face""#, &code(""));
+    assert!(!seen.only_holds && seen.implied);
+}
+
+// A home visit that took place is a contact; one that was booked or cancelled is none
+#[test]
+fn only_a_finished_visit_is_a_contact() {
+    let visit = |status: &str| {
+        let xml = format!(
+            "<ClientIntegrationResponse><Response><NonClinical><Visit><DateTime>2024-05-01T10:15:00</DateTime>\
+             <Duration>20</Duration><Comments>words</Comments><UserName>cp1</UserName><Status>{status}</Status>\
+             <VisitUID>v1</VisitUID></Visit></NonClinical></Response></ClientIntegrationResponse>"
+        );
+        read(xml.as_bytes(), &practice()).unwrap()
+    };
+    let finished = visit("Finished");
+    assert_eq!(finished.encounters[0].method.as_deref(), Some("Home visit"));
+    assert!(!finished.encounters[0].implied);
+    let reasons: Vec<&str> = finished.losses.iter().map(|l| l.reason.as_str()).collect();
+    assert_eq!(reasons, ["no-place", "free-text"]);
+    assert!(visit("Cancelled by Patient").encounters.is_empty());
+}
+
+// A problem's end is a day: whether it has come, mapping decides (a future end is no past problem)
+#[test]
+fn an_end_leaves_the_state_of_a_problem_to_the_day() {
+    let ended = "<ProblemUID>e</ProblemUID><ProblemEndDate>2031-01-01</ProblemEndDate>";
+    let record = event(&code(ended));
+    let problem = record.entries[0].problem.as_ref().unwrap();
+    assert_eq!(problem.status, ProblemStatus::UntilEnd);
+    let record = event(&code("<ProblemUID>e</ProblemUID><ProblemEndDate/>"));
+    let problem = record.entries[0].problem.as_ref().unwrap();
+    assert_eq!(problem.status, ProblemStatus::Active, "re-activated");
+}
+
+// The end of a problem is not the end of an allergy
+#[test]
+fn an_allergy_outlasts_its_problem() {
+    let record = event(&code(
+        "<ProblemUID>e</ProblemUID><ProblemEndDate>2024-06-01</ProblemEndDate><IsAllergy/>",
+    ));
+    assert!(matches!(&record.entries[0].body, Body::Allergy(a) if a.end.is_none()));
+}
+
+// docs/adapter-spec.md, ids: two readings of one code keep theirs when the first is taken away
+#[test]
+fn an_id_does_not_move_when_an_earlier_reading_of_the_code_goes() {
+    let (first, second) = (code("<Value>1</Value>"), code("<Value>2</Value>"));
+    let both = event(&format!("{first}{second}"));
+    let one = event(&second);
+    assert_eq!(both.entries[1].id, one.entries[0].id);
+    let equal = event(&format!("{first}{first}"));
+    assert_ne!(equal.entries[0].id, equal.entries[1].id);
+    assert!(equal.losses.iter().any(|l| l.reason == "duplicate-id"));
+}
+
+// R043: which of several reports a result is of, nobody can tell; it might be the private one's
+#[test]
+fn results_beside_several_reports_are_the_private_ones() {
+    let report = |mark: &str| {
+        format!(
+            "<Report {mark}><BatteryHeaders>FBC{mark}</BatteryHeaders><Type>Pathology</Type></Report>"
+        )
+    };
+    let result = code("<Value>5.1</Value>");
+    let two = event(&format!("{}{}{result}", report(""), report("x='1'")));
+    let parent = |record: &GpRecord| record.entries.iter().find_map(|e| e.parent.clone());
+    assert_eq!(parent(&two), None);
+    let hidden = event(&format!(
+        "{}{}{result}",
+        report(""),
+        report(r#"Private="true""#)
+    ));
+    let owner = parent(&hidden).unwrap();
+    let owner = hidden.entries.iter().find(|e| e.id == owner).unwrap();
+    assert_eq!(owner.restrictions, [Restriction::Private]);
+}
+
+// Bad input: interleaved messages
+#[test]
+fn two_answers_in_one_are_refused() {
+    let one = "<Identity><NHSNumber>9990000387</NHSNumber></Identity>";
+    let two = "<Identity><NHSNumber>9990001499</NHSNumber></Identity>";
+    for inner in [
+        format!("<Response>{one}{two}</Response>"),
+        format!("<Response>{one}</Response><Response>{two}</Response>"),
+        format!("<RequestUID>a</RequestUID><RequestUID>b</RequestUID><Response>{one}</Response>"),
+    ] {
+        let xml = format!("<ClientIntegrationResponse>{inner}</ClientIntegrationResponse>");
+        let error = read(xml.as_bytes(), &practice()).unwrap_err();
+        assert!(matches!(error, crate::source::SourceError::Mismatch(_)));
     }
 }

@@ -36,6 +36,7 @@ impl Reader {
             location_type: None,
             duration_minutes: count(element.text_of("Duration")),
             complete: true,
+            only_holds: false,
             implied: false,
             restrictions: restrictions(element),
         };

@@ -7,7 +7,7 @@ use crate::source::emis::values::{self, Bound};
 use crate::source::emis::words;
 use crate::source::xml::Element;
 
-use super::item::{Kind, coded, qualifiers, reference};
+use super::item::{Kind, coded, reference};
 use super::{Place, Reader};
 
 impl Reader {
@@ -31,7 +31,7 @@ impl Reader {
             ("Event", Some("11")) => Body::Allergy(Allergy::default()),
             ("Event", Some("12")) => Body::FamilyHistory,
             ("Event", Some("13")) => {
-                Body::Immunisation(immunisation(qualifiers(element), &spot, losses))
+                Body::Immunisation(immunisation(&mut entry.qualifiers, &spot, losses))
             }
             _ => Body::Observation(observation(element, &spot, losses)),
         };
@@ -49,7 +49,6 @@ fn observation(element: &Element, spot: &Spot, losses: &mut Losses) -> Observati
             .text_of("GroupID")
             .filter(|g| !matches!(*g, "0" | "-1"))
             .map(|g| format!("group-{g}")),
-        qualifiers: qualifiers(element),
         ..Observation::default()
     };
     if let Some(numeric) = element.child("NumericValue") {

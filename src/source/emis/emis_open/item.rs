@@ -7,6 +7,7 @@ use crate::source::emis::codes::{self, RawCode};
 use crate::source::emis::dates;
 use crate::source::emis::draft::{Draft, is_null, native};
 use crate::source::emis::losses::{Losses, Spot};
+use crate::source::emis::openhr::clinical;
 use crate::source::emis::values::{count, words};
 use crate::source::emis::words as terms;
 use crate::source::xml::Element;
@@ -226,6 +227,7 @@ impl Reader {
                 .text_of("Episodicity")
                 .and_then(terms::episodicity)
                 .map(str::to_owned),
+            qualifiers: qualifiers(element, &spot, losses),
             body: Body::TestRequest,
             code,
             id,
@@ -266,7 +268,7 @@ fn problem(element: &Element, spot: &Spot, losses: &mut Losses) -> Problem {
             Some("2") => ProblemStatus::HealthAdmin,
             Some("3") => ProblemStatus::Potential,
             Some("1") => ProblemStatus::Active,
-            None if end.is_some() => ProblemStatus::Past,
+            None if end.is_some() => ProblemStatus::UntilEnd,
             _ => ProblemStatus::Active,
         },
         significance: match element.text_of("Significance") {
@@ -281,7 +283,7 @@ fn problem(element: &Element, spot: &Spot, losses: &mut Losses) -> Problem {
 }
 
 /// Qualifiers as (group, item). The schema names the numbers of the common ones.
-pub(super) fn qualifiers(element: &Element) -> Vec<(Coded, Coded)> {
+fn qualifiers(element: &Element, spot: &Spot, losses: &mut Losses) -> Vec<(Coded, Coded)> {
     let Some(list) = element.child("QualifierList") else {
         return Vec::new();
     };
@@ -295,14 +297,12 @@ pub(super) fn qualifiers(element: &Element) -> Vec<(Coded, Coded)> {
         }
         coded
     };
-    list.children("Qualifier")
-        .map(|q| {
-            let name = named(q.child("Group"), GROUPS);
-            let value = named(q.child("QualifierItemID"), ITEMS);
-            (name, value)
-        })
-        .filter(|(name, value)| !name.is_empty() || !value.is_empty())
-        .collect()
+    let all = list.children("Qualifier").map(|q| {
+        let name = named(q.child("Group"), GROUPS);
+        let value = named(q.child("QualifierItemID"), ITEMS);
+        (name, value)
+    });
+    clinical(all, spot, losses)
 }
 
 /// Groups of qualifiers, as the schema names them.

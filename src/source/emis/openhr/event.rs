@@ -40,7 +40,8 @@ impl Reader {
             .draft
             .losses
             .instant(&spot, "availabilityTimeStamp", recorded);
-        let body = self.body(kind, element, &id, &spot);
+        let mut qualifiers = qualifiers(element.child("code"), &spot, &mut self.draft.losses);
+        let body = self.body(kind, element, &id, &spot, &mut qualifiers);
         let episodicity = element
             .child("observation")
             .and_then(|o| o.text_of("episodicity"));
@@ -54,13 +55,21 @@ impl Reader {
             organisation: reference(element, "organisation"),
             restrictions: restrictions(element),
             episodicity: episodicity.filter(|e| *e != "NONE").map(str::to_owned),
+            qualifiers,
             ..blank(id, body)
         };
         self.draft.losses.sweep(&spot, element);
         self.draft.entries.push(entry);
     }
 
-    fn body(&mut self, kind: &str, element: &Element, id: &str, spot: &Spot) -> Body {
+    fn body(
+        &mut self,
+        kind: &str,
+        element: &Element,
+        id: &str,
+        spot: &Spot,
+        qualifiers: &mut Vec<(Coded, Coded)>,
+    ) -> Body {
         let losses = &mut self.draft.losses;
         let own = |name| element.child(name);
         match kind {
@@ -88,10 +97,7 @@ impl Reader {
             ),
             "ALL" => Body::Allergy(allergy(element)),
             "FH" => Body::FamilyHistory,
-            "IMM" => {
-                let qualifiers = qualifiers(own("code"));
-                Body::Immunisation(immunisation(qualifiers, spot, losses))
-            }
+            "IMM" => Body::Immunisation(immunisation(qualifiers, spot, losses)),
             "REP" => {
                 let read = own("report").map(|r| report::report(r, id, spot, &mut self.draft));
                 Body::Report(read.unwrap_or_default())
@@ -122,7 +128,6 @@ impl Reader {
         if members > 0 {
             self.groups.insert(id.to_owned());
         }
-        read.qualifiers = qualifiers(element.child("code"));
         read
     }
 
@@ -159,26 +164,42 @@ fn kind(element: &Element) -> &'static str {
     by_body.map_or("OBS", |(_, kind)| kind)
 }
 
-/// Qualifiers of a code as (name, value), but those of payment (`GMS`).
-fn qualifiers(code: Option<&Element>) -> Vec<(Coded, Coded)> {
+/// Qualifiers of a code as (name, value), but those of payment (`GMS`), which are counted.
+fn qualifiers(code: Option<&Element>, spot: &Spot, losses: &mut Losses) -> Vec<(Coded, Coded)> {
     let Some(code) = code else { return Vec::new() };
-    code.children("qualifier")
-        .filter_map(|q| {
-            let name = coded(q.child("name"), None);
-            let value = coded(q.child("value"), None);
-            Some((name, value)).filter(|(n, v)| !n.is_empty() || !v.is_empty())
-        })
-        .collect()
+    let all = code.children("qualifier").map(|q| {
+        let name = coded(q.child("name"), None);
+        let value = coded(q.child("value"), None);
+        (name, value)
+    });
+    clinical(all, spot, losses)
 }
 
-/// Batch, expiry, site, maker and dose arrive as qualifiers (sources.md 3.2). Others have no field here.
+/// Qualifiers that say something of the patient: those that say anything, but for payment.
+pub(in crate::source::emis) fn clinical(
+    all: impl Iterator<Item = (Coded, Coded)>,
+    spot: &Spot,
+    losses: &mut Losses,
+) -> Vec<(Coded, Coded)> {
+    let mut kept = Vec::new();
+    for (name, value) in all {
+        if words::plain(name.text.as_deref().unwrap_or_default()) == "gms" {
+            losses.add(spot, "code/qualifier", "administrative");
+        } else if !name.is_empty() || !value.is_empty() {
+            kept.push((name, value));
+        }
+    }
+    kept
+}
+
+/// Batch, expiry, site, maker, dose and "not given" arrive as qualifiers (sources.md 3.2); the others stay with the entry.
 pub(in crate::source::emis) fn immunisation(
-    qualifiers: Vec<(Coded, Coded)>,
+    qualifiers: &mut Vec<(Coded, Coded)>,
     spot: &Spot,
     losses: &mut Losses,
 ) -> Immunisation {
     let mut out = Immunisation::default();
-    for (name, value) in qualifiers {
+    for (name, value) in std::mem::take(qualifiers) {
         let label = words::plain(name.text.as_deref().unwrap_or_default());
         let text = value
             .text
@@ -200,12 +221,7 @@ pub(in crate::source::emis) fn immunisation(
         } else if has("dose") || has("stage") || label == "part" {
             out.part = text;
         } else {
-            let reason = if label == "gms" {
-                "administrative"
-            } else {
-                "no-place"
-            };
-            losses.add(spot, "code/qualifier", reason);
+            qualifiers.push((name, value));
         }
     }
     out

@@ -39,6 +39,7 @@ impl Reader {
                 .map(str::to_owned),
             duration_minutes: element.child("duration").and_then(minutes),
             complete: element.attr("complete").is_none_or(|c| yes(Some(c))),
+            only_holds: false,
             implied: false,
             restrictions: restrictions(element),
         };
@@ -87,7 +88,7 @@ impl Reader {
                 Some("HP") => ProblemStatus::HealthAdmin,
                 Some("PP") => ProblemStatus::Potential,
                 Some("A") => ProblemStatus::Active,
-                None if end.is_some() => ProblemStatus::Past,
+                None if end.is_some() => ProblemStatus::UntilEnd,
                 _ => ProblemStatus::Active,
             },
             significance: match element.text_of("significance") {
@@ -178,6 +179,7 @@ pub(super) fn blank(id: String, body: Body) -> Entry {
         restrictions: Vec::new(),
         category: None,
         episodicity: None,
+        qualifiers: Vec::new(),
         body,
     }
 }

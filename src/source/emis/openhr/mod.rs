@@ -8,7 +8,7 @@ mod observation;
 mod report;
 
 pub(super) use admin::split;
-pub(super) use event::immunisation;
+pub(super) use event::{clinical, immunisation};
 
 use std::collections::{HashMap, HashSet};
 

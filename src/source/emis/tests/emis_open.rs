@@ -167,10 +167,7 @@ fn p04_problem_block() {
         entry(&record, "0013").date.to_fhir().as_deref(),
         Some("1980")
     );
-    let Body::Observation(o) = &entry(&record, "0013").body else {
-        panic!()
-    };
-    let (name, value) = &o.qualifiers[0];
+    let (name, value) = &entry(&record, "0013").qualifiers[0];
     assert_eq!(
         (name.text.as_deref(), value.text.as_deref()),
         (Some("Laterality"), Some("Right"))

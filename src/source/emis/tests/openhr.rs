@@ -427,7 +427,7 @@ fn p16_the_display_term_is_shown() {
         .collect();
     assert_eq!(systems, [(system::READ_V2, true), (system::SNOMED, false)]);
     assert_eq!(asthma.episodicity.as_deref(), Some("FIRST"));
-    let (name, value) = &observation(asthma).qualifiers[0];
+    let (name, value) = &asthma.qualifiers[0];
     assert_eq!(
         (name.text.as_deref(), value.text.as_deref()),
         (Some("Severity"), Some("Mild"))
