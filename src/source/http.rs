@@ -1,28 +1,21 @@
 //! The only HTTP client towards sources: deadline and size cap on everything.
 //!
-//! No redirects, no proxy from the environment, no decompression, no cookies. Each origin has its own gate: so many
-//! questions at once, and a rest after repeated failures, so that a source that is down is not hammered and does not
-//! hold up callers.
+//! No redirects, no proxy from the environment, no decompression, no cookies. Each origin has its own gate
+//! ([`crate::source::gate`]), so that a source that is down is not hammered and does not hold up callers.
 
-use std::collections::HashMap;
 use std::error::Error as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Semaphore;
 
 use crate::clock::{SharedClock, random_bytes};
+use crate::source::gate::{About, Fared, Gates};
 use crate::source::{SourceError, SourceLimits};
 
 /// A connection must stand within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// So many failures in a row, and the source rests.
-const FAILURES_BEFORE_REST: u32 = 5;
-/// So long it rests.
-const REST: SignedDuration = SignedDuration::from_secs(5);
 
 /// The client, shared by all adapters.
 pub type SharedHttp = Arc<SourceHttp>;
@@ -30,20 +23,7 @@ pub type SharedHttp = Arc<SourceHttp>;
 /// See the module's text.
 pub struct SourceHttp {
     client: reqwest::Client,
-    clock: SharedClock,
-    gates: Mutex<HashMap<String, Arc<Gate>>>,
-}
-
-/// What one origin may be asked just now.
-struct Gate {
-    places: Semaphore,
-    health: Mutex<Health>,
-}
-
-#[derive(Default)]
-struct Health {
-    failures: u32,
-    rests_until: Option<Timestamp>,
+    gates: Gates,
 }
 
 /// An answer, whatever its status.
@@ -117,12 +97,17 @@ impl SourceHttp {
             .map_err(|_| bad("TLS cannot be set up on this machine"))?;
         Ok(Arc::new(Self {
             client,
-            clock,
-            gates: Mutex::new(HashMap::new()),
+            gates: Gates::new(clock),
         }))
     }
 
-    /// Sends a body and reads the whole answer.
+    /// The gates in front of all sources, for transports other than HTTP.
+    #[must_use]
+    pub fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    /// Sends a body and reads the whole answer. `about`: whom it is about, for the gate.
     ///
     /// # Errors
     /// See [`SourceError`]; a status other than success is not one here (a SOAP fault has a body to be read).
@@ -131,9 +116,11 @@ impl SourceHttp {
         url: &str,
         headers: &[(&'static str, &str)],
         body: Vec<u8>,
+        about: Option<About>,
         limits: &SourceLimits,
     ) -> Result<HttpAnswer, SourceError> {
-        self.ask(Method::POST, url, headers, Bytes::from(body), limits)
+        let body = Bytes::from(body);
+        self.ask(Method::POST, url, headers, body, about, limits)
             .await
     }
 
@@ -145,9 +132,10 @@ impl SourceHttp {
         &self,
         url: &str,
         headers: &[(&'static str, &str)],
+        about: Option<About>,
         limits: &SourceLimits,
     ) -> Result<HttpAnswer, SourceError> {
-        self.ask(Method::GET, url, headers, Bytes::new(), limits)
+        self.ask(Method::GET, url, headers, Bytes::new(), about, limits)
             .await
     }
 
@@ -157,6 +145,7 @@ impl SourceHttp {
         url: &str,
         headers: &[(&'static str, &str)],
         body: Bytes,
+        about: Option<About>,
         limits: &SourceLimits,
     ) -> Result<HttpAnswer, SourceError> {
         let url = url::Url::parse(url)
@@ -172,26 +161,11 @@ impl SourceHttp {
             };
             map.insert(name, value);
         }
-        let gate = self.gate(&url, limits);
-        let work = async {
-            let place = tokio::time::timeout(limits.deadline / 4, gate.places.acquire());
-            let Ok(Ok(_place)) = place.await else {
-                return Err(SourceError::Resting);
-            };
-            gate.enter(self.clock.now())?;
-            let asked = tokio::time::timeout(
-                limits.deadline,
-                self.attempts(&method, &url, &map, &body, limits.max_bytes),
-            );
-            let result = asked
-                .await
-                .unwrap_or(Err(SourceError::Timeout(limits.deadline)));
-            gate.leave(is_failure(&result), self.clock.now());
-            result
-        };
-        tokio::time::timeout(limits.deadline + limits.deadline / 4, work)
+        let question = self.attempts(&method, &url, &map, &body, limits.max_bytes);
+        let origin = url.origin().ascii_serialization();
+        self.gates
+            .pass(&origin, about, limits, limits.deadline / 4, question, fared)
             .await
-            .unwrap_or(Err(SourceError::Timeout(limits.deadline)))
     }
 
     /// One try, and one more where nothing can have been sent: no connection stood.
@@ -219,53 +193,17 @@ impl SourceHttp {
         };
         collect(response.map_err(unreachable)?, max_bytes).await
     }
-
-    fn gate(&self, url: &url::Url, limits: &SourceLimits) -> Arc<Gate> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let gate = gates
-            .entry(url.origin().ascii_serialization())
-            .or_insert_with(|| {
-                Arc::new(Gate {
-                    places: Semaphore::new(limits.max_concurrent.max(1)),
-                    health: Mutex::new(Health::default()),
-                })
-            });
-        Arc::clone(gate)
-    }
 }
 
-impl Gate {
-    /// Lets a question through, or not. After a rest one goes ahead; the others wait for how it fares.
-    fn enter(&self, now: Timestamp) -> Result<(), SourceError> {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(until) = health.rests_until {
-            if now < until {
-                return Err(SourceError::Resting);
-            }
-            health.rests_until = now.checked_add(REST).ok();
-        }
-        Ok(())
-    }
-
-    fn leave(&self, failed: bool, now: Timestamp) {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed {
-            health.failures = health.failures.saturating_add(1);
-            if health.failures >= FAILURES_BEFORE_REST {
-                health.rests_until = now.checked_add(REST).ok();
-            }
-        } else {
-            *health = Health::default();
-        }
-    }
-}
-
-/// Did the source itself fail? A fault or a refusal is an answer.
-fn is_failure(result: &Result<HttpAnswer, SourceError>) -> bool {
+/// Did the source itself fail? A fault, a refusal and a record too large are answers.
+fn fared(result: &Result<HttpAnswer, SourceError>) -> Fared {
     match result {
-        Ok(answer) => matches!(answer.status, 502..=504),
-        Err(SourceError::TooLarge(_)) => false,
-        Err(_) => true,
+        Ok(answer) if matches!(answer.status, 502..=504) => Fared::Broken,
+        Ok(_) | Err(SourceError::TooLarge(_)) => Fared::Answered,
+        // No connection within its own time is no patient's doing.
+        Err(SourceError::Timeout(after)) if *after == CONNECT_TIMEOUT => Fared::Broken,
+        Err(SourceError::Timeout(_)) => Fared::Late,
+        Err(_) => Fared::Broken,
     }
 }
 
@@ -277,18 +215,50 @@ async fn collect(
     if announced > max_bytes as u64 {
         return Err(SourceError::TooLarge(max_bytes));
     }
-    let mut body = BytesMut::new();
+    let mut body = Buffer::new(usize::try_from(announced).unwrap_or(0), max_bytes);
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > max_bytes {
-            return Err(SourceError::TooLarge(max_bytes));
-        }
-        body.extend_from_slice(&chunk);
+        body.add(&chunk)?;
     }
     Ok(HttpAnswer {
         status: response.status().as_u16(),
         headers: std::mem::take(response.headers_mut()),
-        body: body.freeze(),
+        body: Bytes::from(body.bytes),
     })
+}
+
+/// Bytes of an answer as they come: never room for more than the cap, whatever was announced.
+pub(super) struct Buffer {
+    pub bytes: Vec<u8>,
+    max: usize,
+}
+
+impl Buffer {
+    /// Room for as much as was announced, at most for 1 MiB before any of it is there.
+    pub fn new(announced: usize, max: usize) -> Self {
+        let room = announced.min(max).min(1024 * 1024);
+        Self {
+            bytes: Vec::with_capacity(room),
+            max,
+        }
+    }
+
+    /// Adds a piece.
+    ///
+    /// # Errors
+    /// It goes over the cap.
+    pub fn add(&mut self, piece: &[u8]) -> Result<(), SourceError> {
+        let needed = self.bytes.len().saturating_add(piece.len());
+        if needed > self.max {
+            return Err(SourceError::TooLarge(self.max));
+        }
+        if needed > self.bytes.capacity() {
+            let room = self.bytes.capacity().saturating_mul(2);
+            let room = room.clamp(needed, self.max);
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
 }
 
 /// The innermost cause in words; never the URL, which may hold a number.
@@ -314,7 +284,7 @@ fn unreachable(error: reqwest::Error) -> SourceError {
 }
 
 /// 20 to 275 ms.
-fn jitter() -> Duration {
+pub(super) fn jitter() -> Duration {
     let byte = random_bytes::<1>().map_or(100, |[b]| b);
     Duration::from_millis(20 + u64::from(byte))
 }
@@ -323,6 +293,7 @@ fn jitter() -> Duration {
 mod tests {
     use super::*;
     use crate::clock::{FixedClock, ShiftedClock};
+    use jiff::Timestamp;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -365,7 +336,7 @@ mod tests {
         )
         .await;
         let answer = http()
-            .post(&url, &[("soapaction", "x")], b"q".to_vec(), &limits())
+            .post(&url, &[("soapaction", "x")], b"q".to_vec(), None, &limits())
             .await
             .unwrap();
         assert_eq!((answer.status, &answer.body[..]), (500, &b"abc"[..]));
@@ -380,14 +351,14 @@ mod tests {
             false,
         )
         .await;
-        let answer = http().get(&url, &[], &limits()).await.unwrap();
+        let answer = http().get(&url, &[], None, &limits()).await.unwrap();
         assert!(matches!(answer.ok(), Err(SourceError::Status(302))));
     }
 
     #[tokio::test]
     async fn caps_announced_and_unannounced_size() {
         let announced = server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", true).await;
-        let result = http().get(&announced, &[], &limits()).await;
+        let result = http().get(&announced, &[], None, &limits()).await;
         assert!(matches!(result, Err(SourceError::TooLarge(1000))));
         let endless = server(
             Box::leak(
@@ -399,14 +370,14 @@ mod tests {
             true,
         )
         .await;
-        let result = http().get(&endless, &[], &limits()).await;
+        let result = http().get(&endless, &[], None, &limits()).await;
         assert!(matches!(result, Err(SourceError::TooLarge(1000))));
     }
 
     #[tokio::test]
     async fn keeps_the_deadline_even_in_the_middle() {
         let url = server(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", true).await;
-        let result = http().get(&url, &[], &limits()).await;
+        let result = http().get(&url, &[], None, &limits()).await;
         assert!(matches!(result, Err(SourceError::Timeout(_))));
     }
 
@@ -425,7 +396,7 @@ mod tests {
         );
         drop(listener);
         for _ in 0..5 {
-            match http.get(&url, &[], &limits).await {
+            match http.get(&url, &[], None, &limits).await {
                 Err(e @ SourceError::Unreachable(_)) => {
                     assert!(!e.to_string().contains("999"), "{e}");
                 }
@@ -433,16 +404,16 @@ mod tests {
             }
         }
         assert!(matches!(
-            http.get(&url, &[], &limits).await,
+            http.get(&url, &[], None, &limits).await,
             Err(SourceError::Resting)
         ));
         clock.advance(6);
         assert!(matches!(
-            http.get(&url, &[], &limits).await,
+            http.get(&url, &[], None, &limits).await,
             Err(SourceError::Unreachable(_))
         ));
         assert!(matches!(
-            http.get(&url, &[], &limits).await,
+            http.get(&url, &[], None, &limits).await,
             Err(SourceError::Resting)
         ));
     }
@@ -453,9 +424,9 @@ mod tests {
         let http = http();
         let limits = limits();
         let (a, b, c) = tokio::join!(
-            http.get(&url, &[], &limits),
-            http.get(&url, &[], &limits),
-            http.get(&url, &[], &limits)
+            http.get(&url, &[], None, &limits),
+            http.get(&url, &[], None, &limits),
+            http.get(&url, &[], None, &limits)
         );
         let resting = [a, b, c]
             .iter()

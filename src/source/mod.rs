@@ -5,6 +5,7 @@
 //! passes the shared conformance suite (`docs/adapter-spec.md`).
 
 pub mod emis;
+pub mod gate;
 pub mod http;
 pub mod systmone;
 pub mod trace;
@@ -121,7 +122,7 @@ impl Default for SourceLimits {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(8),
-            max_bytes: 64 * 1024 * 1024,
+            max_bytes: 32 * 1024 * 1024,
             max_concurrent: 16,
         }
     }

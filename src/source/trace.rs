@@ -81,7 +81,8 @@ impl PdsTracer {
             ("accept", "application/fhir+json"),
             ("x-request-id", request_id.as_str()),
         ];
-        let answer = self.http.get(&url, &headers, &self.limits).await?;
+        let about = Some(self.http.gates().about(nhs_number));
+        let answer = self.http.get(&url, &headers, about, &self.limits).await?;
         if answer.status == 404 {
             // Only the service's own 404 says that the number is unknown; a proxy's says nothing.
             return match serde_json::from_slice::<Kind>(&answer.body) {

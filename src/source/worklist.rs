@@ -52,9 +52,10 @@ impl Worklist for HttpWorklist {
             // The number goes in the body, so that it is in no log of any server between.
             let body = serde_json::json!({"nhs_number": nhs_number.as_str()}).to_string();
             let headers = [("content-type", "application/json")];
+            let about = Some(self.http.gates().about(nhs_number));
             let answer = self
                 .http
-                .post(&url, &headers, body.into_bytes(), &self.limits)
+                .post(&url, &headers, body.into_bytes(), about, &self.limits)
                 .await?
                 .ok()?;
             let answer: Answer = serde_json::from_slice(&answer)

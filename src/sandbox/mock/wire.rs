@@ -23,7 +23,7 @@ use super::faults::FaultKind;
 pub const SLOW: Duration = Duration::from_secs(3);
 /// How long a stalled connection is held: well beyond any deadline.
 pub const STALL: Duration = Duration::from_secs(60);
-/// Bytes of an oversize answer: more than the cap of 64 MiB.
+/// Bytes of an oversize answer: more than any cap (32 MiB at present).
 pub const OVERSIZE: usize = 65 * 1024 * 1024;
 /// Bytes that are no message in any of the formats, nor UTF-8.
 pub const GARBAGE: &[u8] = b"\xff\xfe<<not>a message & never was\x00\x01\x02</oops>\xc3\x28";

@@ -48,10 +48,11 @@ impl EmisAdapter {
             ("content-type", "text/xml; charset=utf-8"),
             ("soapaction", action.as_str()),
         ];
+        let about = Some(self.http.gates().about(&ask.nhs_number));
         let body = envelope::request(ask, &self.endpoint).into_bytes();
         let reply = self
             .http
-            .post(&self.endpoint, &headers, body, &self.limits)
+            .post(&self.endpoint, &headers, body, about, &self.limits)
             .await?;
         match reply.status {
             200 => envelope::answer(&reply.body, ask),

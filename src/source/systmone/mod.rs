@@ -7,7 +7,6 @@ mod record;
 mod tcp;
 
 use bytes::Bytes;
-use tokio::sync::Mutex;
 
 use self::record::{Answer, Said};
 use super::http::SharedHttp;
@@ -20,8 +19,6 @@ pub struct SystmOneAdapter {
     limits: SourceLimits,
     api_key: String,
     http: SharedHttp,
-    /// The real interface serves one request at a time (sources.md 4.1); the raw socket is kept to that.
-    turn: Mutex<()>,
 }
 
 enum Endpoint {
@@ -42,25 +39,29 @@ impl SystmOneAdapter {
             limits,
             api_key,
             http,
-            turn: Mutex::new(()),
         }
     }
 
-    async fn exchange(&self, request: String) -> Result<Bytes, SourceError> {
+    async fn exchange(&self, request: String, ask: &RecordAsk) -> Result<Bytes, SourceError> {
+        let about = Some(self.http.gates().about(&ask.nhs_number));
         match &self.endpoint {
             Endpoint::Http(url) => {
                 let headers = [("content-type", "text/xml; charset=utf-8")];
                 self.http
-                    .post(url, &headers, request.into_bytes(), &self.limits)
+                    .post(url, &headers, request.into_bytes(), about, &self.limits)
                     .await?
                     .ok()
             }
             Endpoint::Tcp(address) => {
-                let Ok(_turn) = tokio::time::timeout(self.limits.deadline, self.turn.lock()).await
-                else {
-                    return Err(SourceError::Resting);
+                // The real interface serves one request at a time (sources.md 4.1): the others queue, within a deadline.
+                let one = SourceLimits {
+                    max_concurrent: 1,
+                    ..self.limits
                 };
-                tcp::exchange(address, request.as_bytes(), &self.limits)
+                let question = tcp::exchange(address, request.as_bytes(), self.limits.max_bytes);
+                self.http
+                    .gates()
+                    .pass(address, about, &one, one.deadline, question, tcp::fared)
                     .await
                     .map(Bytes::from)
             }
@@ -68,7 +69,7 @@ impl SystmOneAdapter {
     }
 
     async fn ask(&self, ask: &RecordAsk) -> Result<SourceReply, SourceError> {
-        let answer = self.exchange(request(ask, &self.api_key)).await?;
+        let answer = self.exchange(request(ask, &self.api_key), ask).await?;
         let Answer { request_uid, said } = record::read(&answer, &ask.practice)?;
         if request_uid.as_deref() != Some(ask.message_id.as_str()) {
             return Err(SourceError::Mismatch(
