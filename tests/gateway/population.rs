@@ -91,6 +91,9 @@ const EXPECTED: &[(&str, &str)] = &[
     ("no-place", "Issue/PrescriptionType"),
     ("no-place", "report/receivedDate"),
     ("no-place", "Investigation/SpecimenType"),
+    ("no-place", "Letter/Organisation"),
+    // The same code twice in one event, told apart by free text alone: a number tells the ids apart.
+    ("duplicate-id", "Event/ClinicalCode"),
 ];
 
 fn expected(loss: &Loss) -> bool {
