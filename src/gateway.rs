@@ -142,6 +142,9 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     let trail: Arc<dyn AuditReader> = Arc::clone(&parts.store) as _;
     let tokens: Arc<dyn TokenStore> = Arc::clone(&parts.store) as _;
     let occasion_store: Arc<dyn OccasionStore> = Arc::clone(&parts.store) as _;
+    parts
+        .register
+        .take_holds_from(Arc::clone(&parts.store) as _);
     let look_up = Arc::new(LookUp::new(LookUpParts {
         tracer: Arc::new(PdsTracer::new(&parts.trace, near, Arc::clone(&http))),
         register: parts.register.clone(),

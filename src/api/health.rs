@@ -21,6 +21,11 @@ pub fn routes(api: Arc<Api>) -> Router {
 /// Ready = the store answers. Sources may be down: that is a matter of each request.
 async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, &'static str) {
     match api.trail.events(&Filter::default(), 1, None) {
+        // It goes on serving by the register before; the operator finds the fault in the log.
+        Ok(_) if api.register.fault().is_some() => (
+            StatusCode::OK,
+            "ok; a changed register was refused, the one before stays in force",
+        ),
         Ok(_) => (StatusCode::OK, "ok"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer"),
     }

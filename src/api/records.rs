@@ -230,12 +230,19 @@ impl Api {
             .filter(|_| caller.scopes.allows_search(ScopeType::AuditEvent));
         // A token outlives neither a suspension nor the client's own place in the register (R108, R155).
         let register = self.register.current();
+        let holds = self.register.holds(self.clock.now()).ok();
+        // Where nobody can say, it is held.
+        let held = |practice: &OdsCode| {
+            holds
+                .as_ref()
+                .is_none_or(|holds| holds.organisations.contains(practice))
+        };
         let stands = |practice: &OdsCode| {
             let found = register.organisations.get(practice);
             let client = register.clients.get(&caller.client);
             found.is_some_and(|found| !found.is_stopped())
                 && client.is_some_and(|client| client.audit_of.as_ref() == Some(practice))
-                && !self.register.holds().organisations.contains(practice)
+                && !held(practice)
         };
         match practice {
             Some(practice) if !stands(&practice) => Err(ApiError::forbidden(

@@ -1,6 +1,8 @@
 //! Sub-commands of the one binary.
 
+mod hold;
 mod map;
+mod place;
 mod serve;
 
 use std::net::SocketAddr;
@@ -82,6 +84,8 @@ enum Command {
         #[command(subcommand)]
         what: Check,
     },
+    /// Suspend, withdraw, revoke, and give back on an assurance
+    Hold(hold::HoldCommand),
     /// The audit trail
     Audit {
         #[command(subcommand)]
@@ -181,6 +185,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => {
             block_on(async move { serve::run(&config).await.map_err(|error| error.to_string()) })
         }
+        Command::Hold(command) => block_on(async move { hold::run(command).await.map(drop) }),
         Command::Mock {
             service,
             listen,

@@ -15,6 +15,7 @@ use crate::gateway::{GatewayParts, StartError, assemble, keep_house};
 use crate::occasion::{SealError, SealKey};
 use crate::oversight::delivery::{Courier, RouteError, Routes, RoutesHandle};
 use crate::record::date::london;
+use crate::register::watch::RegisterWatch;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
 use crate::smart::signing::{SigningError, SigningKey};
 use crate::store::StoreError;
@@ -74,10 +75,19 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         RoutesHandle::new(Routes::load(&config.notices)?),
         Arc::clone(&clock),
     )?;
+    let register = RegisterHandle::new(register);
+    let watch = RegisterWatch::begin(
+        config.register_dir.clone(),
+        register.clone(),
+        Arc::clone(&store) as _,
+        Arc::clone(&store) as _,
+        Arc::clone(&clock),
+    )
+    .await?;
     let parts = GatewayParts {
         issuer: config.issuer.clone(),
         user_base,
-        register: RegisterHandle::new(register),
+        register,
         store,
         clock,
         ids: IdKey::new(secret_32(&config.secrets.id_key)?),
@@ -109,6 +119,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     tokio::select! {
         ended = served.into_future() => Ok(ended?),
         () = house => Ok(()),
+        () = watch.run() => Ok(()),
         () = courier.run() => Ok(()),
     }
 }

@@ -101,7 +101,10 @@ impl Occasions {
     pub async fn open(&self, ask: OccasionAsk) -> Result<OpenOccasion, OccasionRefusal> {
         let patient = self.parts.ids.patient(&ask.nhs_number);
         let register = self.parts.register.current();
-        let holds = self.parts.register.holds();
+        let holds = self.parts.register.holds(self.now()).map_err(|error| {
+            tracing::warn!(%error, request = %ask.origin.request_id, "no occasion, the holds could not be read");
+            OccasionRefusal::Unavailable
+        })?;
         let view = RegisterView {
             register: &register,
             holds: &holds,

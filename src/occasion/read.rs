@@ -158,7 +158,7 @@ impl Occasions {
     ) -> Result<(Inputs, Option<OccasionRow>), StoreError> {
         let store = &self.parts.store;
         let register = self.parts.register.current();
-        let holds = self.parts.register.holds();
+        let holds = self.parts.register.holds(now)?;
         let view = RegisterView {
             register: &register,
             holds: &holds,

@@ -44,7 +44,11 @@ impl Occasions {
             .map_err(|error| unavailable("trace", &error))?;
         let basis = self.row_basis(row).ok_or(ReadRefusal::Unavailable)?;
         let register = self.parts.register.current();
-        let holds = self.parts.register.holds();
+        let holds = self
+            .parts
+            .register
+            .holds(self.now())
+            .map_err(|error| unavailable("holds", &error))?;
         let view = RegisterView {
             register: &register,
             holds: &holds,

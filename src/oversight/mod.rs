@@ -4,5 +4,6 @@
 
 mod actor;
 pub mod delivery;
+pub mod holds;
 
 pub use actor::{Actor, NotAllowed};

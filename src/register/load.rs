@@ -72,31 +72,7 @@ impl Register {
     /// # Errors
     /// Every fault that was found; a register with a fault is never in force.
     pub fn load(dir: &Path, today: Date) -> Result<Self, RegisterErrors> {
-        let mut errors = Vec::new();
-        let mut read = |file: &'static str| match std::fs::read_to_string(dir.join(file)) {
-            Ok(text) => text,
-            Err(error) => {
-                errors.push(RegisterError {
-                    file,
-                    line: None,
-                    rule: "file is there",
-                    message: error.to_string(),
-                });
-                String::new()
-            }
-        };
-        let files = RegisterFiles {
-            agreement: read(AGREEMENT),
-            organisations: read(ORGANISATIONS),
-            users: read(USERS),
-            clients: read(CLIENTS),
-            protocols: read(PROTOCOLS),
-        };
-        if errors.is_empty() {
-            Self::read(&files, today)
-        } else {
-            Err(RegisterErrors(errors))
-        }
+        Self::read(&RegisterFiles::of_folder(dir)?, today)
     }
 
     /// Reads and validates the texts of the five files as of `today`.
@@ -238,9 +214,42 @@ impl Register {
 }
 
 impl RegisterFiles {
-    /// SHA-256 over names, lengths and texts of the files, hex.
-    fn hash(&self) -> String {
-        let mut hasher = Sha256::new();
+    /// Reads the five files of a folder, whatever they say.
+    ///
+    /// # Errors
+    /// Every file that cannot be read.
+    pub fn of_folder(dir: &Path) -> Result<Self, RegisterErrors> {
+        let mut errors = Vec::new();
+        let mut read = |file: &'static str| match std::fs::read_to_string(dir.join(file)) {
+            Ok(text) => text,
+            Err(error) => {
+                errors.push(RegisterError {
+                    file,
+                    line: None,
+                    rule: "file is there",
+                    message: error.to_string(),
+                });
+                String::new()
+            }
+        };
+        let files = Self {
+            agreement: read(AGREEMENT),
+            organisations: read(ORGANISATIONS),
+            users: read(USERS),
+            clients: read(CLIENTS),
+            protocols: read(PROTOCOLS),
+        };
+        if errors.is_empty() {
+            Ok(files)
+        } else {
+            Err(RegisterErrors(errors))
+        }
+    }
+
+    /// Names, lengths and texts of the files: for each its name, a zero byte, the length as eight bytes big-endian, the text.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
         for (name, text) in [
             (AGREEMENT, &self.agreement),
             (ORGANISATIONS, &self.organisations),
@@ -248,13 +257,40 @@ impl RegisterFiles {
             (CLIENTS, &self.clients),
             (PROTOCOLS, &self.protocols),
         ] {
-            hasher.update(name.as_bytes());
-            hasher.update([0]);
-            hasher.update((text.len() as u64).to_be_bytes());
-            hasher.update(text.as_bytes());
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.push(0);
+            bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(text.as_bytes());
         }
-        hasher
-            .finalize()
+        bytes
+    }
+
+    /// The reverse of [`Self::canonical`]; `None` where it is not of that form.
+    #[must_use]
+    pub fn from_canonical(bytes: &[u8]) -> Option<Self> {
+        let mut files = Self::default();
+        let mut rest = bytes;
+        for (name, text) in [
+            (AGREEMENT, &mut files.agreement),
+            (ORGANISATIONS, &mut files.organisations),
+            (USERS, &mut files.users),
+            (CLIENTS, &mut files.clients),
+            (PROTOCOLS, &mut files.protocols),
+        ] {
+            rest = rest.strip_prefix(name.as_bytes())?.strip_prefix(&[0])?;
+            let (length, after) = rest.split_first_chunk::<8>()?;
+            let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
+            let (own, after) = after.split_at_checked(length)?;
+            *text = String::from_utf8(own.to_vec()).ok()?;
+            rest = after;
+        }
+        rest.is_empty().then_some(files)
+    }
+
+    /// SHA-256 over [`Self::canonical`], hex.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        Sha256::digest(self.canonical())
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect()

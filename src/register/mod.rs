@@ -11,6 +11,7 @@ mod protocol;
 mod raw;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 
 pub use agreement::{Agreement, Approval, FormerGroup, Instruction, QUESTIONS, Review, Rules};
 pub use holds::{Holds, RegisterHandle};

@@ -28,6 +28,7 @@ use crate::oversight::delivery::{Courier, RouteError, RoutesHandle};
 use crate::record::date::london;
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::RegisterHandle;
+use crate::register::watch::RegisterWatch;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, StoreError};
 
@@ -203,6 +204,14 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         notices,
         token_url: format!("{issuer}/token"),
     }));
+    let watch = RegisterWatch::begin(
+        register_dir,
+        register.clone(),
+        Arc::clone(&store) as _,
+        Arc::clone(&store) as _,
+        Arc::clone(&clock) as _,
+    )
+    .await?;
     let parts = GatewayParts {
         issuer,
         user_base: USER_BASE.to_owned(),
@@ -250,6 +259,10 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let house = keep_house(Arc::clone(&store), Arc::clone(&clock) as _);
     servers.spawn(async move {
         house.await;
+        Ok(())
+    });
+    servers.spawn(async move {
+        watch.run().await;
         Ok(())
     });
     servers.spawn(async move {

@@ -77,13 +77,18 @@ impl Authenticator {
     /// Does a hold lie on this organisation (R155, R156)?
     #[must_use]
     pub fn is_held(&self, organisation: &OdsCode) -> bool {
-        self.register.holds().organisations.contains(organisation)
+        // Where nobody can say, it is held.
+        self.register
+            .holds(self.clock.now())
+            .map_or(true, |holds| holds.organisations.contains(organisation))
     }
 
     /// Has this user been taken out at run time (R108)?
     #[must_use]
     pub fn is_user_held(&self, username: &str) -> bool {
-        self.register.holds().users.contains(username)
+        self.register
+            .holds(self.clock.now())
+            .map_or(true, |holds| holds.users.contains(username))
     }
 
     /// Who asks?

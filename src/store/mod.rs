@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+pub mod holds;
 pub mod notices;
 pub mod sqlite;
 

@@ -11,6 +11,7 @@ mod audit;
 mod crawl;
 mod exclusions;
 mod faults;
+mod holds;
 mod layering;
 mod oracle;
 mod oversight;

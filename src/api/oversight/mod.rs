@@ -83,13 +83,11 @@ impl OversightApi {
             .headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        let overseer = match overseer(
-            header,
-            &*self.tokens,
-            &register,
-            &self.register.holds(),
-            now,
-        ) {
+        let holds = self.register.holds(now).map_err(|error| {
+            tracing::warn!(%error, "the holds could not be read, so oversight was refused");
+            Problem::audit_unavailable()
+        })?;
+        let overseer = match overseer(header, &*self.tokens, &register, &holds, now) {
             Ok(overseer) => overseer,
             Err(refusal) => {
                 let asked = question(&parts.method, &path, &[]);

@@ -16,6 +16,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "notices",
         include_str!("../../../migrations/sqlite/0002_notices.sql"),
     ),
+    (
+        3,
+        "holds",
+        include_str!("../../../migrations/sqlite/0003_holds.sql"),
+    ),
 ];
 
 /// Brings the schema to this program's version.

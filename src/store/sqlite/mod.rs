@@ -5,6 +5,7 @@
 
 mod audit;
 mod events;
+mod holds;
 mod migrate;
 mod notices;
 mod occasions;

@@ -1,0 +1,100 @@
+//! Where an installation's register and store are, for commands that work beside a running gateway.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::civil::Date;
+
+use crate::clock::{Clock, SharedClock, SystemClock};
+use crate::config::{Config, ConfigError};
+use crate::record::date::london;
+use crate::register::{Register, RegisterErrors, RegisterHandle};
+use crate::store::StoreError;
+use crate::store::sqlite::SqliteStore;
+
+/// Which installation.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Place {
+    /// Folder of a sandbox's state
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Configuration file of a gateway
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Why an installation cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// Configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Register.
+    #[error(transparent)]
+    Register(#[from] RegisterErrors),
+    /// Store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no store yet.
+    #[error("{0}: there is no store; the gateway makes it when it starts")]
+    NoStore(PathBuf),
+}
+
+/// An opened installation.
+pub struct Opened {
+    /// The register as its files have it now.
+    pub register: RegisterHandle,
+    /// The store, which the gateway may be using.
+    pub store: Arc<SqliteStore>,
+    /// The machine's clock.
+    pub clock: SharedClock,
+}
+
+impl Place {
+    /// Folder of the register's files.
+    ///
+    /// # Errors
+    /// The configuration cannot be read.
+    pub fn register_dir(&self) -> Result<PathBuf, ConfigError> {
+        Ok(match (&self.data, &self.config) {
+            (Some(data), _) => data.join("register"),
+            (None, Some(config)) => Config::load(config)?.register_dir,
+            (None, None) => PathBuf::from("register"),
+        })
+    }
+
+    fn store_file(&self) -> Result<PathBuf, ConfigError> {
+        let folder = match (&self.data, &self.config) {
+            (Some(data), _) => data.clone(),
+            (None, Some(config)) => Config::load(config)?.state_dir,
+            (None, None) => PathBuf::new(),
+        };
+        Ok(folder.join("openmig.sqlite"))
+    }
+
+    /// Reads the register and opens the store.
+    ///
+    /// # Errors
+    /// See [`PlaceError`].
+    pub fn open(&self) -> Result<Opened, PlaceError> {
+        let file = self.store_file()?;
+        if !file.exists() {
+            return Err(PlaceError::NoStore(file));
+        }
+        let register = RegisterHandle::new(Register::load(&self.register_dir()?, today())?);
+        let store = Arc::new(SqliteStore::open(&file)?);
+        register.take_holds_from(Arc::clone(&store) as _);
+        Ok(Opened {
+            register,
+            store,
+            clock: Arc::new(SystemClock),
+        })
+    }
+}
+
+/// The day in Europe/London.
+pub fn today() -> Date {
+    SystemClock.now().to_zoned(london()).date()
+}
