@@ -30,6 +30,8 @@ pub struct Filter {
     pub clinician: Option<String>,
     /// Of this kind.
     pub happening: Option<Happening>,
+    /// `true`: refused or failed; `false`: succeeded.
+    pub failed: Option<bool>,
     /// Not before.
     pub since: Option<Timestamp>,
     /// Before, not at.

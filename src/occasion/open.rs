@@ -357,6 +357,10 @@ impl Occasions {
                 .await?;
         }
         let mut remembered = store.remembered_opt_out(patient)?;
+        if remembered.is_some() {
+            store.lift_by_opt_in(patient, practice).await?;
+            remembered = store.remembered_opt_out(patient)?;
+        }
         for _ in 0..PRACTICES {
             let lifted = match (&remembered, said) {
                 (Some(_), Some(SharingFact::Express)) => true,
@@ -371,7 +375,11 @@ impl Occasions {
                 .await?;
             remembered = store.remembered_opt_out(patient)?;
         }
-        Ok(remembered)
+        // What a practice decided here stands whatever its system says: a hold only takes away.
+        match remembered {
+            None => store.decided_opt_out(patient, practice),
+            remembered => Ok(remembered),
+        }
     }
 
     #[expect(

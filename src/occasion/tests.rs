@@ -170,6 +170,8 @@ struct Kept {
     alerts: Vec<AlertRow>,
     refusals: Vec<RefusalRow>,
     opted_out: BTreeMap<(PatientId, OdsCode), bool>,
+    /// An opt-out of this patient was granted here.
+    decided: Option<PatientId>,
 }
 
 struct Store {
@@ -280,6 +282,20 @@ impl OccasionStore for Store {
                     .insert((patient.clone(), practice.clone()), opted_out);
             })
         })
+    }
+
+    fn decided_opt_out(
+        &self,
+        patient: &PatientId,
+        _: &OdsCode,
+    ) -> Result<Option<OdsCode>, StoreError> {
+        self.with("", |kept| {
+            (kept.decided.as_ref() == Some(patient)).then(|| OdsCode("Z99001".to_owned()))
+        })
+    }
+
+    fn lift_by_opt_in<'a>(&'a self, _: &'a PatientId, _: &'a OdsCode) -> Stored<'a, ()> {
+        Box::pin(async move { self.with("", |_| ()) })
     }
 
     fn remembered_opt_out(&self, patient: &PatientId) -> Result<Option<OdsCode>, StoreError> {

@@ -5,5 +5,10 @@
 mod actor;
 pub mod delivery;
 pub mod holds;
+pub mod opt_out;
+pub mod opt_out_fhir;
+pub mod override_review;
+#[cfg(test)]
+mod stage_tests;
 
 pub use actor::{Actor, NotAllowed};

@@ -7,6 +7,8 @@
 pub(crate) mod contract;
 pub mod holds;
 pub mod notices;
+pub mod opt_out;
+pub mod overrides;
 pub mod sqlite;
 
 use jiff::Timestamp;
@@ -218,7 +220,10 @@ pub trait OccasionStore: Send + Sync {
             return Ok(None);
         };
         let refusal = self.standing_refusal(&row.viewer, &row.clinician, &row.patient, now)?;
-        let opted_out_at = self.remembered_opt_out(&row.patient)?;
+        let opted_out_at = match self.remembered_opt_out(&row.patient)? {
+            None => self.decided_opt_out(&row.patient, &row.practice)?,
+            remembered => remembered,
+        };
         Ok(Some(LookedAt {
             refused: refusal.is_some(),
             opted_out: opted_out_at.is_some(),
@@ -266,4 +271,20 @@ pub trait OccasionStore: Send + Sync {
     /// # Errors
     /// The store failed.
     fn remembered_opt_out(&self, patient: &PatientId) -> Result<Option<OdsCode>, StoreError>;
+    /// The practice at which an opt-out was granted that stands against showing the record of `practice`: granted anywhere,
+    /// with no opt-in granted by `practice` since (R008, R064). Synchronous: hot path, only reads.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn decided_opt_out(
+        &self,
+        patient: &PatientId,
+        practice: &OdsCode,
+    ) -> Result<Option<OdsCode>, StoreError>;
+    /// Forgets what other practices' systems said before `practice`, where the patient is registered now, granted an opt-in.
+    fn lift_by_opt_in<'a>(
+        &'a self,
+        patient: &'a PatientId,
+        practice: &'a OdsCode,
+    ) -> Stored<'a, ()>;
 }

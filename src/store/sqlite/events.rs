@@ -64,6 +64,12 @@ fn condition(
     add("viewer =", filter.viewer.as_ref().map(|ods| text(&ods.0)));
     add("clinician =", filter.clinician.as_deref().map(text));
     add("what =", filter.happening.map(|what| text(what.code())));
+    if let Some(failed) = filter.failed {
+        add(
+            "(failure IS NOT NULL) =",
+            Some(Value::Integer(i64::from(failed))),
+        );
+    }
     add("at >=", filter.since.map(micros));
     add("at <", filter.until.map(micros));
     add(

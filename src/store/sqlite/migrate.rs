@@ -21,6 +21,16 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "holds",
         include_str!("../../../migrations/sqlite/0003_holds.sql"),
     ),
+    (
+        12,
+        "opt_out",
+        include_str!("../../../migrations/sqlite/0012_opt_out.sql"),
+    ),
+    (
+        13,
+        "override_review",
+        include_str!("../../../migrations/sqlite/0013_override_review.sql"),
+    ),
 ];
 
 /// Brings the schema to this program's version.

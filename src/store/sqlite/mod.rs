@@ -9,6 +9,8 @@ mod holds;
 mod migrate;
 mod notices;
 mod occasions;
+mod opt_out;
+mod overrides;
 mod read;
 #[cfg(test)]
 mod tamper;

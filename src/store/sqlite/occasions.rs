@@ -124,6 +124,7 @@ impl OccasionStore for SqliteStore {
     }
 
     fn look_at_occasion(&self, id: &str, now: Timestamp) -> Result<Option<LookedAt>, StoreError> {
+        let decided = super::opt_out::stands("occasion.patient", "occasion.practice");
         self.readers.with(|connection| {
             connection
                 .prepare_cached(&format!(
@@ -134,6 +135,7 @@ impl OccasionStore for SqliteStore {
                                       AND lifted_at IS NULL AND until > ?2),
                             EXISTS (SELECT 1 FROM sharing
                                     WHERE sharing.patient = occasion.patient AND opted_out = 1)
+                              OR EXISTS ({decided})
                      FROM occasion WHERE id = ?1"
                 ))?
                 .query_row((id, Micros(now)), |row| {
@@ -298,34 +300,20 @@ impl OccasionStore for SqliteStore {
                 .optional()
         })
     }
-}
 
-impl SqliteStore {
-    /// The override alerts of one viewing organisation, newest first (R092).
-    ///
-    /// # Errors
-    /// The store failed.
-    pub fn alerts(&self, viewer: &OdsCode) -> Result<Vec<AlertRow>, StoreError> {
-        self.readers.with(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, viewer, clinician, patient, practice, occasion, reason, text, at
-                     FROM alert WHERE viewer = ?1 ORDER BY at DESC, id DESC",
-                )?
-                .query_map([&viewer.0], |row| {
-                    Ok(AlertRow {
-                        id: row.get(0)?,
-                        viewer: row.get::<_, Ods>(1)?.0,
-                        clinician: row.get(2)?,
-                        patient: row.get::<_, Patient>(3)?.0,
-                        practice: row.get::<_, Ods>(4)?.0,
-                        occasion: row.get(5)?,
-                        reason: row.get(6)?,
-                        text: row.get(7)?,
-                        at: row.get::<_, Micros>(8)?.0,
-                    })
-                })?
-                .collect()
-        })
+    fn decided_opt_out(
+        &self,
+        patient: &PatientId,
+        practice: &OdsCode,
+    ) -> Result<Option<OdsCode>, StoreError> {
+        self.opt_out_that_stands(patient, practice)
+    }
+
+    fn lift_by_opt_in<'a>(
+        &'a self,
+        patient: &'a PatientId,
+        practice: &'a OdsCode,
+    ) -> Stored<'a, ()> {
+        Box::pin(self.forget_older_than_opt_in(patient, practice))
     }
 }
