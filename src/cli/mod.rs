@@ -1,5 +1,6 @@
 //! Sub-commands of the one binary.
 
+mod check_mappings;
 mod hold;
 mod map;
 mod place;
@@ -105,8 +106,11 @@ enum Check {
         /// Its folder
         folder: Option<PathBuf>,
     },
-    /// The mapping tables
-    Mappings,
+    /// The mapping tables: this program's, or those in a folder
+    Mappings {
+        /// Their folder, with the layout of `mappings/`; what it has no file for is this program's
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -241,13 +245,7 @@ fn check(what: &Check) -> ExitCode {
                 Err(error) => fail(&error, 2),
             }
         }
-        Check::Mappings => match crate::mapping::Tables::load() {
-            Ok(tables) => {
-                println!("mapping tables are sound; hash {}", tables.hash());
-                ExitCode::SUCCESS
-            }
-            Err(error) => fail(&error, 2),
-        },
+        Check::Mappings { folder } => check_mappings::run(folder.as_deref()),
     }
 }
 

@@ -29,7 +29,7 @@ mod tests;
 mod until_end;
 mod work;
 
-pub use tables::{TableError, Tables};
+pub use tables::{TableError, TableFiles, Tables};
 
 use crate::fhir::{IdKey, Kind, PatientId, Resource};
 use crate::record::{GpRecord, Loss, NhsNumber, OdsCode, Restriction, SourceFamily, Standing};

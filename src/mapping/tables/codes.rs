@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::{
-    BLOOD_PRESSURE, CTV3, EMIS_CATEGORIES, File, READ_V2, REPORTS, SNOMED, TableError, Tables,
-    VITAL_SIGNS, content, rows,
+    BLOOD_PRESSURE, CTV3, EMIS_CATEGORIES, Fault, Faults, Line, READ_V2, REPORTS, SNOMED,
+    TableFiles, Tables, VITAL_SIGNS, rows,
 };
 use crate::record::{Coded, Coding, system};
-use crate::tabs::catalogue::Section;
+use crate::tabs::catalogue::{Section, Tab};
 
 /// Kinds of statement that a code can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -163,25 +163,88 @@ pub(super) struct Codes {
 /// The terminologies that tables may name.
 const SYSTEMS: [&str; 3] = [system::READ_V2, system::CTV3, system::SNOMED];
 
-fn section(file: &File, name: &str, at: &str) -> Result<Option<Section>, TableError> {
+/// The section of this name; none where it is empty or, which is a fault, where there is none.
+fn section(faults: &mut Faults<'_>, at: u64, row: &str, name: &str) -> Option<Section> {
     if name.is_empty() {
-        return Ok(None);
+        return None;
     }
-    Section::from_code(name)
-        .map(Some)
-        .ok_or_else(|| content(file, format!("{at}: no section {name}")))
+    let found = Section::from_code(name);
+    if found.is_none() {
+        faults.at(at, format!("{row}: no section {name}"));
+    }
+    found
+}
+
+/// The class of a row: its section must be one that its kind of statement is shown in.
+fn class(faults: &mut Faults<'_>, at: u64, row: &str, statement: Statement, name: &str) -> Class {
+    let section = section(faults, at, row, name);
+    if let Some(section) = section
+        && !statement.may_be_in(section)
+    {
+        let why = format!("{row}: no {} is ever shown in {name}", statement.name());
+        faults.at(at, why);
+    }
+    Class { statement, section }
 }
 
 fn once<K: std::hash::Hash + Eq, V>(
-    file: &File,
+    faults: &mut Faults<'_>,
+    at: u64,
     map: &mut HashMap<K, V>,
-    at: &str,
+    row: &str,
     key: K,
     value: V,
-) -> Result<(), TableError> {
-    match map.insert(key, value) {
-        None => Ok(()),
-        Some(_) => Err(content(file, format!("{at}: twice"))),
+) {
+    if map.insert(key, value).is_some() {
+        faults.at(at, format!("{row}: twice"));
+    }
+}
+
+impl Statement {
+    /// Its name in the tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Disorder => "disorder",
+            Self::Procedure => "procedure",
+            Self::Finding => "finding",
+            Self::Investigation => "investigation",
+            Self::Lifestyle => "lifestyle",
+            Self::Immunisation => "immunisation",
+            Self::Allergy => "allergy",
+            Self::Contraindication => "contraindication",
+            Self::Admission => "admission",
+            Self::Discharge => "discharge",
+            Self::Referral => "referral",
+            Self::FamilyHistory => "family-history",
+            Self::ByCode => "by-code",
+        }
+    }
+
+    /// The sections that a statement of this kind is shown in by itself; a test's is named by its row, or by the report
+    /// around it, and a finding stands among the other investigations.
+    #[must_use]
+    pub fn sections(self) -> &'static [Section] {
+        match self {
+            Self::Disorder => &[Section::DiagnosisCurrent, Section::DiagnosisPast],
+            Self::Procedure => &[Section::Operations],
+            Self::Finding | Self::Investigation | Self::Lifestyle => {
+                &[Section::OtherInvestigations]
+            }
+            Self::Immunisation => &[Section::Immunisations],
+            Self::Allergy => &[Section::Allergies],
+            Self::Contraindication => &[Section::Contraindications],
+            Self::Admission | Self::Discharge => &[Section::Admissions],
+            Self::Referral => &[Section::Referrals],
+            Self::FamilyHistory | Self::ByCode => &[],
+        }
+    }
+
+    /// May a row of this kind name this section? One of another tab would never be read.
+    fn may_be_in(self, section: Section) -> bool {
+        let test = section.tab() == Tab::Investigations;
+        let by_row = test && matches!(self, Self::Finding | Self::Investigation | Self::Lifestyle);
+        by_row || self.sections().contains(&section)
     }
 }
 
@@ -218,7 +281,7 @@ fn verhoeff(digits: &str) -> bool {
 }
 
 impl Codes {
-    pub(super) fn load() -> Result<Self, TableError> {
+    pub(super) fn load(files: &TableFiles, all: &mut Vec<Fault>) -> Self {
         let mut out = Self {
             prefixes: HashMap::new(),
             exact: HashMap::new(),
@@ -227,104 +290,156 @@ impl Codes {
             halves: HashMap::new(),
             vital_signs: HashMap::new(),
         };
-        for row in rows::<PrefixRow>(&READ_V2)? {
-            let class = Class {
-                statement: row.statement,
-                section: section(&READ_V2, &row.section, &row.prefix)?,
-            };
-            let at = row.prefix.clone();
-            once(&READ_V2, &mut out.prefixes, &at, row.prefix, class)?;
+        let mut faults = Faults {
+            file: READ_V2,
+            all: &mut *all,
+        };
+        for Line { at, row } in rows::<PrefixRow>(&files.get(READ_V2), &mut faults) {
+            let prefix = row.prefix;
+            if !(1..=5).contains(&prefix.len())
+                || !prefix.bytes().all(|b| b.is_ascii_alphanumeric())
+            {
+                // With its dots, or longer than a code, no code ever begins with it.
+                faults.at(at, format!("{prefix}: no Read v2 code begins like this"));
+            }
+            let class = class(&mut faults, at, &prefix, row.statement, &row.section);
+            let name = prefix.clone();
+            once(&mut faults, at, &mut out.prefixes, &name, prefix, class);
         }
-        out.exact(&CTV3, system::CTV3)?;
-        out.exact(&SNOMED, system::SNOMED)?;
-        for row in rows::<CategoryRow>(&EMIS_CATEGORIES)? {
-            let class = Class {
-                statement: row.statement,
-                section: section(&EMIS_CATEGORIES, &row.section, &row.category)?,
-            };
-            let key = row.category.to_lowercase();
-            once(
-                &EMIS_CATEGORIES,
-                &mut out.categories,
-                &row.category,
-                key,
-                class,
-            )?;
+        out.exact(files, CTV3, system::CTV3, all);
+        out.exact(files, SNOMED, system::SNOMED, all);
+        let mut faults = Faults {
+            file: EMIS_CATEGORIES,
+            all: &mut *all,
+        };
+        for Line { at, row } in rows::<CategoryRow>(&files.get(EMIS_CATEGORIES), &mut faults) {
+            let name = row.category;
+            let class = class(&mut faults, at, &name, row.statement, &row.section);
+            let key = name.to_lowercase();
+            once(&mut faults, at, &mut out.categories, &name, key, class);
         }
-        out.reports()?;
-        out.measurements()?;
-        Ok(out)
+        out.reports(files, all);
+        out.measurements(files, all);
+        out
     }
 
-    fn exact(&mut self, file: &File, terminology: &'static str) -> Result<(), TableError> {
-        for row in rows::<CodeRow>(file)? {
-            if !well_formed(terminology, &row.code) {
-                return Err(content(file, format!("{}: no such code", row.code)));
+    fn exact(
+        &mut self,
+        files: &TableFiles,
+        file: &'static str,
+        terminology: &'static str,
+        all: &mut Vec<Fault>,
+    ) {
+        let mut faults = Faults { file, all };
+        for Line { at, row } in rows::<CodeRow>(&files.get(file), &mut faults) {
+            let code = row.code;
+            if !well_formed(terminology, &code) {
+                faults.at(at, format!("{code}: no such code"));
             }
             if matches!(row.statement, Statement::Finding | Statement::ByCode) {
-                return Err(content(
-                    file,
-                    format!("{}: not a statement to list", row.code),
-                ));
+                faults.at(at, format!("{code}: not a statement to list"));
             }
-            let class = Class {
-                statement: row.statement,
-                section: section(file, &row.section, &row.code)?,
-            };
-            let at = row.code.clone();
-            once(file, &mut self.exact, &at, (terminology, row.code), class)?;
+            let class = class(&mut faults, at, &code, row.statement, &row.section);
+            let key = (terminology, code.clone());
+            once(&mut faults, at, &mut self.exact, &code, key, class);
         }
-        Ok(())
     }
 
-    fn reports(&mut self) -> Result<(), TableError> {
-        for row in rows::<ReportRow>(&REPORTS)? {
+    fn reports(&mut self, files: &TableFiles, all: &mut Vec<Fault>) {
+        let mut faults = Faults { file: REPORTS, all };
+        for Line { at, row } in rows::<ReportRow>(&files.get(REPORTS), &mut faults) {
+            let name = row.kind;
+            let section = section(&mut faults, at, &name, &row.section);
+            if section.is_some_and(|section| section.tab() != Tab::Investigations) {
+                faults.at(
+                    at,
+                    format!("{name}: no report is ever shown in {}", row.section),
+                );
+            }
+            let document = match row.document.as_str() {
+                "" => None,
+                "discharge" => Some(true),
+                "none" => Some(false),
+                other => {
+                    faults.at(at, format!("{name}: no kind of document is called {other}"));
+                    None
+                }
+            };
+            if document.is_some() && section.is_some() {
+                faults.at(at, format!("{name}: a letter is in no section of tests"));
+            }
             let kind = ReportKind {
-                section: section(&REPORTS, &row.section, &row.kind)?,
+                section,
                 service: (!row.service.is_empty()).then_some((row.service, row.service_display)),
-                document: match row.document.as_str() {
-                    "" => None,
-                    "discharge" => Some(true),
-                    "none" => Some(false),
-                    _ => return Err(content(&REPORTS, format!("{}: document", row.kind))),
-                },
+                document,
             };
-            let key = row.kind.to_lowercase();
-            once(&REPORTS, &mut self.reports, &row.kind, key, kind)?;
+            let key = name.to_lowercase();
+            once(&mut faults, at, &mut self.reports, &name, key, kind);
         }
-        Ok(())
     }
 
-    fn measurements(&mut self) -> Result<(), TableError> {
-        for row in rows::<HalfRow>(&BLOOD_PRESSURE)? {
+    fn measurements(&mut self, files: &TableFiles, all: &mut Vec<Fault>) {
+        let mut faults = Faults {
+            file: BLOOD_PRESSURE,
+            all: &mut *all,
+        };
+        for Line { at, row } in rows::<HalfRow>(&files.get(BLOOD_PRESSURE), &mut faults) {
             if !SYSTEMS.contains(&row.system.as_str()) || !well_formed(&row.system, &row.code) {
-                return Err(content(
-                    &BLOOD_PRESSURE,
-                    format!("{}: no such code", row.code),
-                ));
+                faults.at(at, format!("{}: no such code", row.code));
             }
-            let at = row.code.clone();
+            let name = row.code.clone();
             let key = (row.system, row.code);
-            once(
-                &BLOOD_PRESSURE,
-                &mut self.halves,
-                &at,
-                key,
-                (row.part, row.variant),
-            )?;
+            let value = (row.part, row.variant);
+            once(&mut faults, at, &mut self.halves, &name, key, value);
         }
-        for row in rows::<VitalSign>(&VITAL_SIGNS)? {
-            if !SYSTEMS.contains(&row.system.as_str())
-                || !well_formed(&row.system, &row.code)
-                || !well_formed(system::SNOMED, &row.snomed)
-            {
-                return Err(content(&VITAL_SIGNS, format!("{}: no such code", row.code)));
+        let mut faults = Faults {
+            file: VITAL_SIGNS,
+            all,
+        };
+        for Line { at, row } in rows::<VitalSign>(&files.get(VITAL_SIGNS), &mut faults) {
+            if !SYSTEMS.contains(&row.system.as_str()) || !well_formed(&row.system, &row.code) {
+                faults.at(at, format!("{}: no such code", row.code));
             }
-            let at = row.code.clone();
+            if !well_formed(system::SNOMED, &row.snomed) {
+                faults.at(at, format!("{}: no such code", row.snomed));
+            }
+            let name = row.code.clone();
             let key = (row.system.clone(), row.code.clone());
-            once(&VITAL_SIGNS, &mut self.vital_signs, &at, key, row)?;
+            if self.halves.contains_key(&key) {
+                // Blood pressures are paired before vital signs are looked for.
+                faults.at(at, format!("{name}: is a blood pressure already"));
+            }
+            once(&mut faults, at, &mut self.vital_signs, &name, key, row);
         }
-        Ok(())
+    }
+
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = (&str, Class)> {
+        self.prefixes
+            .iter()
+            .map(|(prefix, class)| (prefix.as_str(), *class))
+    }
+
+    pub(super) fn exact_of(
+        &self,
+        terminology: &'static str,
+    ) -> impl Iterator<Item = (&str, Class)> {
+        self.exact
+            .iter()
+            .filter(move |((known, _), _)| *known == terminology)
+            .map(|((_, code), class)| (code.as_str(), *class))
+    }
+
+    pub(super) fn categories(&self) -> impl Iterator<Item = Class> {
+        self.categories.values().copied()
+    }
+
+    pub(super) fn report_kinds(&self) -> impl Iterator<Item = &ReportKind> {
+        self.reports.values()
+    }
+
+    pub(super) fn halves_of(&self, terminology: &str) -> usize {
+        let of = |key: &&(String, String)| key.0 == terminology;
+        self.halves.keys().filter(of).count()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: a table with an unknown column, a row twice, a word outside its vocabulary, or without owner and review date
 //! is no table: nothing loads.
 
+pub mod check;
 mod codes;
 mod tabs;
 mod words;
@@ -11,21 +12,24 @@ pub use codes::{Class, Half, ReportKind, Statement, VitalSign};
 pub use tabs::{SectionText, TabText, Term, Wording};
 pub use words::{Field, Word};
 
+use std::borrow::Cow;
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 
 /// A file of `mappings/`.
+#[derive(Debug, Clone)]
 struct File {
     name: &'static str,
-    text: &'static str,
+    text: Cow<'static, str>,
 }
 
 macro_rules! files {
     ($($constant:ident = $name:literal;)*) => {
-        $(const $constant: File = File {
-            name: $name,
-            text: include_str!(concat!("../../../mappings/", $name)),
-        };)*
-        const FILES: &[&File] = &[$(&$constant),*];
+        $(const $constant: &str = $name;)*
+        const EMBEDDED: &[(&str, &str)] = &[
+            $(($constant, include_str!(concat!("../../../mappings/", $name)))),*
+        ];
     };
 }
 
@@ -42,39 +46,121 @@ files! {
     WORDS = "words.csv";
 }
 
-/// Why the tables could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// A CSV file is malformed, or has a column that is not known or lacks one.
-    #[error("mappings/{file}: {source}")]
-    Csv {
-        /// The file.
-        file: &'static str,
-        /// What the reader says.
-        source: csv::Error,
-    },
-    /// A TOML file is malformed, or has a key that is not known or lacks one.
-    #[error("mappings/{file}: {source}")]
-    Toml {
-        /// The file.
-        file: &'static str,
-        /// What the reader says.
-        source: Box<toml::de::Error>,
-    },
-    /// The content breaks a rule of the table.
-    #[error("mappings/{file}: {what}")]
-    Content {
-        /// The file.
-        file: &'static str,
-        /// Which rule, and where.
-        what: String,
-    },
+/// The texts of all tables, before anything is checked.
+#[derive(Debug, Clone)]
+pub struct TableFiles(Vec<File>);
+
+impl TableFiles {
+    /// Those that are compiled in.
+    #[must_use]
+    pub fn embedded() -> Self {
+        let file = |(name, text): &(&'static str, &'static str)| File {
+            name,
+            text: Cow::Borrowed(*text),
+        };
+        Self(EMBEDDED.iter().map(file).collect())
+    }
+
+    /// Those of a folder with the layout of `mappings/`; what it has no file for is as compiled in.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the folder has none of them.
+    pub fn of(folder: &Path) -> Result<Self, TableError> {
+        let mut all = Self::embedded();
+        let mut found = 0;
+        let mut faults = Vec::new();
+        for file in &mut all.0 {
+            match std::fs::read_to_string(folder.join(file.name)) {
+                Ok(text) => {
+                    file.text = Cow::Owned(text);
+                    found += 1;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => faults.push(Fault::of(file.name, None, error.to_string())),
+            }
+        }
+        if found == 0 && faults.is_empty() {
+            let what = format!("{} has no mapping table", folder.display());
+            faults.push(Fault::of("", None, what));
+        }
+        if faults.is_empty() {
+            Ok(all)
+        } else {
+            Err(TableError(faults))
+        }
+    }
+
+    /// The same with another text for one table; `None` where there is no such table.
+    #[must_use]
+    pub fn with(mut self, name: &str, text: String) -> Option<Self> {
+        let file = self.0.iter_mut().find(|file| file.name == name)?;
+        file.text = Cow::Owned(text);
+        Some(self)
+    }
+
+    /// Names and texts, in a fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|file| (file.name, file.text.as_ref()))
+    }
+
+    fn get(&self, name: &'static str) -> File {
+        let found = self.0.iter().find(|file| file.name == name);
+        found.cloned().unwrap_or(File {
+            name,
+            text: Cow::Borrowed(""),
+        })
+    }
 }
 
-fn content(file: &File, what: impl Into<String>) -> TableError {
-    TableError::Content {
-        file: file.name,
-        what: what.into(),
+/// One fault of a table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The file below `mappings/`.
+    pub file: &'static str,
+    /// The line, from 1; `None` where the whole file is meant.
+    pub line: Option<u64>,
+    /// What is wrong, and with which row.
+    pub what: String,
+}
+
+impl Fault {
+    fn of(file: &'static str, line: Option<u64>, what: impl Into<String>) -> Self {
+        Self {
+            file,
+            line,
+            what: what.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "mappings/{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+/// Every fault of the tables, in the order of files and lines. Tables with a fault are never in force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the mapping tables are not sound:{}", .0.iter().map(|fault| format!("\n  {fault}")).collect::<String>())]
+pub struct TableError(pub Vec<Fault>);
+
+/// Gathers the faults of one file.
+struct Faults<'a> {
+    file: &'static str,
+    all: &'a mut Vec<Fault>,
+}
+
+impl Faults<'_> {
+    fn at(&mut self, line: u64, what: impl Into<String>) {
+        self.all.push(Fault::of(self.file, Some(line), what));
+    }
+
+    fn whole(&mut self, what: impl Into<String>) {
+        self.all.push(Fault::of(self.file, None, what));
     }
 }
 
@@ -91,17 +177,33 @@ impl Tables {
     /// Reads and checks the embedded tables.
     ///
     /// # Errors
-    /// The first table that breaks a rule.
+    /// Every fault of every table.
     pub fn load() -> Result<Self, TableError> {
-        for file in FILES {
-            signed(file)?;
+        Self::read(&TableFiles::embedded())
+    }
+
+    /// Reads and checks these tables.
+    ///
+    /// # Errors
+    /// Every fault of every table.
+    pub fn read(files: &TableFiles) -> Result<Self, TableError> {
+        let mut faults = Vec::new();
+        for file in &files.0 {
+            signed(file, &mut faults);
         }
-        Ok(Self {
-            tabs: tabs::Tabs::load(&TABS)?,
-            codes: codes::Codes::load()?,
-            words: words::Words::load(&WORDS, &UNITS)?,
-            hash: hash(),
-        })
+        let tabs = tabs::Tabs::load(&files.get(TABS), &mut faults);
+        let codes = codes::Codes::load(files, &mut faults);
+        let words = words::Words::load(&files.get(WORDS), &files.get(UNITS), &mut faults);
+        faults.sort();
+        match tabs {
+            Some(tabs) if faults.is_empty() => Ok(Self {
+                tabs,
+                codes,
+                words,
+                hash: hash(files),
+            }),
+            _ => Err(TableError(faults)),
+        }
     }
 
     /// SHA-256 over all tables, hexadecimal: which mapping a decision was made with.
@@ -111,11 +213,11 @@ impl Tables {
     }
 }
 
-fn hash() -> String {
+fn hash(files: &TableFiles) -> String {
     use std::fmt::Write;
     let mut sha = Sha256::new();
-    for file in FILES {
-        for part in [file.name, file.text] {
+    for (name, text) in files.iter() {
+        for part in [name, text] {
             sha.update((part.len() as u64).to_be_bytes());
             sha.update(part);
         }
@@ -127,7 +229,7 @@ fn hash() -> String {
 }
 
 /// Every table names who answers for it and when it is looked at again.
-fn signed(file: &File) -> Result<(), TableError> {
+fn signed(file: &File, faults: &mut Vec<Fault>) {
     for field in ["owner", "review"] {
         let named = file.text.lines().any(|line| {
             line.trim_start_matches(['#', ' '])
@@ -136,42 +238,97 @@ fn signed(file: &File) -> Result<(), TableError> {
                 .is_some_and(|value| !value.trim().trim_matches('"').is_empty())
         });
         if !named {
-            return Err(content(file, format!("no {field}")));
+            faults.push(Fault::of(file.name, None, format!("no {field}")));
         }
     }
-    Ok(())
 }
 
-/// The rows of a CSV file with `#` comments; exactly the columns of `T`, none unknown, none missing.
-fn rows<T: serde::de::DeserializeOwned>(file: &File) -> Result<Vec<T>, TableError> {
-    let fail = |source| TableError::Csv {
-        file: file.name,
-        source,
-    };
+/// A row with its line.
+struct Line<T> {
+    at: u64,
+    row: T,
+}
+
+/// The rows of a CSV file with `#` comments above its head; exactly the columns of `T`, none unknown, none missing.
+fn rows<T: serde::de::DeserializeOwned>(file: &File, faults: &mut Faults<'_>) -> Vec<Line<T>> {
     let mut reader = csv::ReaderBuilder::new()
         .comment(Some(b'#'))
         .from_reader(file.text.as_bytes());
-    reader
-        .deserialize()
-        .map(|row| row.map_err(fail))
-        .collect::<Result<Vec<T>, _>>()
-        .and_then(|rows| {
-            if rows.is_empty() {
-                Err(content(file, "no rows"))
-            } else {
-                Ok(rows)
+    let headers = match reader.headers() {
+        Ok(headers) => headers.clone(),
+        Err(error) => {
+            faults.whole(error.to_string());
+            return Vec::new();
+        }
+    };
+    if headers.iter().any(|name| name.trim() != name) {
+        faults.whole("a column's name begins or ends with a space");
+    }
+    let mut rows = Vec::new();
+    let mut record = csv::StringRecord::new();
+    loop {
+        match reader.read_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => {
+                let at = record.position().map_or(0, csv::Position::line);
+                match record.deserialize(Some(&headers)) {
+                    Ok(row) => rows.push(Line { at, row }),
+                    Err(error) => faults.at(at, reason(&error)),
+                }
+                // The sources' words are compared trimmed: such a cell can never be met.
+                if record.iter().any(|cell| cell.trim() != cell) {
+                    faults.at(at, "a cell begins or ends with a space");
+                }
             }
-        })
+            Err(error) => {
+                let at = error.position().map_or(0, csv::Position::line);
+                faults.at(at, reason(&error));
+                break;
+            }
+        }
+    }
+    if rows.is_empty() {
+        faults.whole("no rows");
+    }
+    swallowed(file, headers.len(), faults);
+    rows
+}
+
+/// What the reader says is wrong, without its own words about where.
+fn reason(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => format!("{len} cells where the head has {expected_len}"),
+        csv::ErrorKind::Utf8 { err, .. } => err.to_string(),
+        _ => error.to_string(),
+    }
+}
+
+/// A row that begins with `#` is no row but a comment, and nobody would notice.
+fn swallowed(file: &File, columns: usize, faults: &mut Faults<'_>) {
+    let mut in_body = false;
+    for (line, at) in file.text.lines().zip(1_u64..) {
+        let comment = line.starts_with('#');
+        if comment && in_body && line.matches(',').count() + 1 >= columns {
+            faults.at(
+                at,
+                "begins with #, so it is a comment, though it looks like a row",
+            );
+        }
+        in_body |= !comment;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const fn file(text: &'static str) -> File {
+    fn file(text: &'static str) -> File {
         File {
             name: "x.csv",
-            text,
+            text: Cow::Borrowed(text),
         }
     }
 
@@ -189,14 +346,40 @@ mod tests {
         assert_eq!(tables.hash(), Tables::load().unwrap().hash());
     }
 
+    fn faults_of(text: &'static str) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut faults = Faults {
+            file: "x.csv",
+            all: &mut all,
+        };
+        rows::<Row>(&file(text), &mut faults);
+        all.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn a_table_without_owner_or_with_other_columns_is_refused() {
-        assert!(signed(&file("# owner: x\n# review: yearly\ncode\n")).is_ok());
-        assert!(signed(&file("# owner:\n# review: yearly\ncode\n")).is_err());
-        assert!(signed(&file("# owner: x\ncode\n")).is_err());
-        assert!(rows::<Row>(&file("# c\ncode\na\n")).is_ok());
-        assert!(rows::<Row>(&file("code,more\na,b\n")).is_err());
-        assert!(rows::<Row>(&file("other\na\n")).is_err());
-        assert!(rows::<Row>(&file("code\n")).is_err());
+        let unsigned = |text| {
+            let mut faults = Vec::new();
+            signed(&file(text), &mut faults);
+            faults.len()
+        };
+        assert_eq!(unsigned("# owner: x\n# review: yearly\ncode\n"), 0);
+        assert_eq!(unsigned("# owner:\n# review: yearly\ncode\n"), 1);
+        assert_eq!(unsigned("# owner: x\ncode\n"), 1);
+        assert!(faults_of("# c\ncode\na\n").is_empty());
+        for (text, line) in [
+            ("code,more\na,b\n", "mappings/x.csv:2: "),
+            ("other\na\n", "mappings/x.csv:2: "),
+            ("code\n", "mappings/x.csv: no rows"),
+            ("code\na\nb,c\n", "mappings/x.csv:3: 2 cells"),
+            ("# x\ncode\n a\n", "mappings/x.csv:3: a cell begins"),
+            ("code\na\n#b\n", "mappings/x.csv:3: begins with #"),
+        ] {
+            let faults = faults_of(text);
+            assert!(
+                faults.iter().any(|fault| fault.starts_with(line)),
+                "{text}: {faults:?}"
+            );
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{File, TableError, Tables, content};
+use super::{Fault, File, Tables};
 use crate::tabs::catalogue::{Section, TABS, Tab};
 
 /// A code with its display: `["11450-4", "Problem list - Reported"]`.
@@ -75,22 +75,30 @@ pub(super) struct Tabs {
 }
 
 impl Tabs {
-    pub(super) fn load(file: &File) -> Result<Self, TableError> {
-        let tabs: Self = toml::from_str(file.text).map_err(|source| TableError::Toml {
-            file: file.name,
-            source: Box::new(source),
-        })?;
+    pub(super) fn load(file: &File, all: &mut Vec<Fault>) -> Option<Self> {
+        let tabs: Self = match toml::from_str(&file.text) {
+            Ok(tabs) => tabs,
+            Err(error) => {
+                let line = error.span().and_then(|span| {
+                    let before = file.text.get(..span.start)?;
+                    u64::try_from(before.matches('\n').count() + 1).ok()
+                });
+                all.push(Fault::of(file.name, line, error.message()));
+                return None;
+            }
+        };
+        let mut wrong = |what: String| all.push(Fault::of(file.name, None, what));
         let listed = tabs.tab.iter().map(|tab| tab.code.as_str());
         if !listed.eq(TABS.iter().map(|tab| tab.code())) {
-            return Err(content(file, "not exactly the ten tabs in their order"));
+            wrong("not exactly the ten tabs in their order".to_owned());
         }
         for (text, tab) in tabs.tab.iter().zip(TABS) {
             let listed = text.section.iter().map(|section| section.code.as_str());
             if !listed.eq(tab.sections().iter().map(|section| section.code())) {
-                return Err(content(file, format!("sections of {}", tab.code())));
+                wrong(format!("sections of {}", tab.code()));
             }
         }
-        Ok(tabs)
+        Some(tabs)
     }
 }
 
@@ -135,18 +143,21 @@ mod tests {
 
     #[test]
     fn a_catalogue_that_differs_is_refused() {
-        let text = super::super::TABS.text;
+        let text = super::super::TableFiles::embedded()
+            .get(super::super::TABS)
+            .text;
         for (from, to) in [
             ("code = \"ecg\"", "code = \"ekg\""),
             ("code = \"events\"", "code = \"event\""),
             ("title = \"ECG\"", "title = \"ECG\"\nnew = 1"),
         ] {
-            let text: &'static str = text.replacen(from, to, 1).leak();
             let file = File {
                 name: "tabs.toml",
-                text,
+                text: text.replacen(from, to, 1).into(),
             };
-            assert!(Tabs::load(&file).is_err(), "{from}");
+            let mut faults = Vec::new();
+            Tabs::load(&file, &mut faults);
+            assert!(!faults.is_empty(), "{from}");
         }
     }
 }

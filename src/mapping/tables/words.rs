@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::{File, TableError, Tables, content, rows};
+use super::{Fault, Faults, File, Line, Tables, rows};
 
 /// What a word is a word of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -165,47 +165,54 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) fn load(words: &File, units: &File) -> Result<Self, TableError> {
+    pub(super) fn load(words: &File, units: &File, all: &mut Vec<Fault>) -> Self {
         let mut out = Self {
             words: HashMap::new(),
             units: HashMap::new(),
         };
-        for row in rows::<WordRow>(words)? {
-            let at = format!("{} {}", row.field, row.source);
+        let mut faults = Faults {
+            file: words.name,
+            all,
+        };
+        for Line { at, row } in rows::<WordRow>(words, &mut faults) {
+            let name = format!("{} {}", row.field, row.source);
             let Some((field, _, codes, _)) = RULES.iter().find(|rule| rule.1 == row.field) else {
-                return Err(content(words, format!("{at}: no such field")));
+                faults.at(at, format!("{name}: no such field"));
+                continue;
             };
             if !codes.contains(&row.code.as_str()) {
-                return Err(content(words, format!("{at}: no such code")));
+                faults.at(at, format!("{name}: no such code"));
             }
             let word = Word {
                 code: row.code,
                 display: row.display,
             };
             if word.code.is_empty() && word.display.is_empty() {
-                return Err(content(words, format!("{at}: neither code nor display")));
+                faults.at(at, format!("{name}: neither code nor display"));
             }
             let key = (*field, row.source.to_lowercase());
             if out.words.insert(key, word).is_some() {
-                return Err(content(words, format!("{at}: twice")));
+                faults.at(at, format!("{name}: twice"));
             }
         }
         for (field, name, _, must) in RULES {
             for word in *must {
                 if !out.words.contains_key(&(*field, (*word).to_owned())) {
-                    return Err(content(words, format!("{name}: {word} is missing")));
+                    faults.whole(format!("{name}: {word} is missing"));
                 }
             }
         }
-        for row in rows::<UnitRow>(units)? {
+        faults.file = units.name;
+        for Line { at, row } in rows::<UnitRow>(units, &mut faults) {
             if row.ucum.is_empty() || !row.ucum.is_ascii() {
-                return Err(content(units, format!("{}: no unit of UCUM", row.unit)));
+                faults.at(at, format!("{}: no unit of UCUM", row.unit));
             }
-            if out.units.insert(row.unit.clone(), row.ucum).is_some() {
-                return Err(content(units, format!("{}: twice", row.unit)));
+            if out.units.contains_key(&row.unit) {
+                faults.at(at, format!("{}: twice", row.unit));
             }
+            out.units.insert(row.unit, row.ucum);
         }
-        Ok(out)
+        out
     }
 }
 
@@ -286,28 +293,31 @@ mod tests {
 
     #[test]
     fn rows_outside_the_vocabulary_or_twice_are_refused() {
-        let units = &super::super::UNITS;
-        for extra in [
-            "sex,female,female,\n",
-            "sex,x,X,\n",
-            "colour,red,,Red\n",
-            "referral-mode,empty,,\n",
-        ] {
-            let text = format!("{}{extra}", super::super::WORDS.text).leak();
+        let files = super::super::TableFiles::embedded();
+        let units = files.get(super::super::UNITS);
+        let whole = files.get(super::super::WORDS).text;
+        let faults = |text: String| {
+            let mut faults = Vec::new();
             let file = File {
                 name: "words.csv",
-                text,
+                text: text.into(),
             };
-            assert!(Words::load(&file, units).is_err(), "{extra}");
-        }
-        let text = super::super::WORDS
-            .text
-            .replace("sex,male,", "sex,man,")
-            .leak();
-        let file = File {
-            name: "words.csv",
-            text,
+            Words::load(&file, &units, &mut faults);
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        assert!(Words::load(&file, units).is_err());
+        let line = whole.lines().count() + 1;
+        for (extra, what) in [
+            ("sex,female,female,\n", "sex female: twice"),
+            ("sex,x,X,\n", "sex x: no such code"),
+            ("colour,red,,Red\n", "colour red: no such field"),
+            (
+                "referral-mode,empty,,\n",
+                "referral-mode empty: neither code nor display",
+            ),
+        ] {
+            let found = faults(format!("{whole}{extra}"));
+            assert_eq!(found, [format!("mappings/words.csv:{line}: {what}")]);
+        }
+        assert!(!faults(whole.replace("sex,male,", "sex,man,")).is_empty());
     }
 }
