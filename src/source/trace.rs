@@ -181,7 +181,10 @@ const VERIFICATION: &str =
 
 /// Reads a PDS Patient. Without a security label the patient counts as sensitive, without a verification status as
 /// untraced: unknown never opens a record.
-fn read(body: &[u8], nhs_number: &NhsNumber) -> Result<TraceAnswer, SourceError> {
+///
+/// # Errors
+/// No Patient, or another one than was asked for.
+pub fn read(body: &[u8], nhs_number: &NhsNumber) -> Result<TraceAnswer, SourceError> {
     let patient: PdsPatient = serde_json::from_slice(body)
         .map_err(|_| SourceError::Mismatch("the trace service's answer is no Patient"))?;
     if patient.resource_type != "Patient" {

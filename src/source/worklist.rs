@@ -58,9 +58,17 @@ impl Worklist for HttpWorklist {
                 .post(&url, &headers, body.into_bytes(), about, &self.limits)
                 .await?
                 .ok()?;
-            let answer: Answer = serde_json::from_slice(&answer)
-                .map_err(|_| SourceError::Mismatch("the worklist's answer is not readable"))?;
-            Ok(answer.registered)
+            read(&answer)
         })
     }
+}
+
+/// Reads the worklist's answer.
+///
+/// # Errors
+/// It does not say yes or no.
+pub fn read(answer: &[u8]) -> Result<bool, SourceError> {
+    let answer: Answer = serde_json::from_slice(answer)
+        .map_err(|_| SourceError::Mismatch("the worklist's answer is not readable"))?;
+    Ok(answer.registered)
 }

@@ -19,6 +19,8 @@ use jiff::civil::Date;
 
 pub use codes::concept;
 pub use diary::MARKER;
+pub use random::Random;
+
 
 use super::story::{Concept, Person};
 

@@ -19,7 +19,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::record::{GpRecord, OdsCode};
+use crate::record::{GpRecord, OdsCode, PartialDate};
 use crate::source::http::SharedHttp;
 use crate::source::xml::Pull;
 use crate::source::{BoxFuture, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceReply};
@@ -74,6 +74,30 @@ impl SourceAdapter for EmisAdapter {
     fn read(&self, message: &[u8], practice: &OdsCode) -> Result<GpRecord, SourceError> {
         read(message, practice)
     }
+}
+
+/// Reads the answer to a question, SOAP and ITK envelope and all.
+///
+/// # Errors
+/// Not acceptable XML, a fault, an answer to another question, or the record of someone else.
+pub fn read_answer(answer: &[u8], ask: &RecordAsk) -> Result<SourceReply, SourceError> {
+    envelope::answer(answer, ask)
+}
+
+/// A date as any of the places where EMIS writes one would read it; those that cannot read it are left out.
+#[must_use]
+pub fn read_dates(text: &str) -> Vec<PartialDate> {
+    let parts = [None, Some("U"), Some("Y"), Some("YM"), Some("YMD"), Some("YMDT")];
+    let by_part = parts.map(|part| dates::by_part(part, Some(text)));
+    let others = [
+        dates::iso_day(text),
+        dates::written(text),
+        dates::iso_moment(text),
+        dates::assigned(Some(text), None, None),
+        dates::assigned(Some(text), Some("4"), None),
+        dates::assigned(Some("01/02/2003"), Some("4"), Some(text)),
+    ];
+    by_part.into_iter().chain(others).flatten().collect()
 }
 
 /// Reads a message at hand: our SOAP answer, a bare `openHealthRecord` or `MedicalRecord`, or either in any other envelope.

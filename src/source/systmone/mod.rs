@@ -9,6 +9,7 @@ mod tcp;
 use bytes::Bytes;
 
 use self::record::{Answer, Said};
+pub use self::tcp::{End, end};
 use super::http::SharedHttp;
 use super::{BoxFuture, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceReply};
 use crate::record::{GpRecord, OdsCode};
@@ -70,22 +71,7 @@ impl SystmOneAdapter {
 
     async fn ask(&self, ask: &RecordAsk) -> Result<SourceReply, SourceError> {
         let answer = self.exchange(request(ask, &self.api_key), ask).await?;
-        let Answer { request_uid, said } = record::read(&answer, &ask.practice)?;
-        if request_uid.as_deref() != Some(ask.message_id.as_str()) {
-            return Err(SourceError::Mismatch(
-                "RequestUID is not the one that was sent",
-            ));
-        }
-        match said {
-            Said::Record(record)
-                if record.patient.nhs_number.as_deref() == Some(ask.nhs_number.as_str()) =>
-            {
-                Ok(SourceReply::Record(record))
-            }
-            Said::Record(_) => Err(SourceError::Mismatch("the record of another patient")),
-            Said::Refused(refusal) => Ok(SourceReply::Refused(refusal)),
-            Said::Fault(code) => Err(SourceError::Fault(code)),
-        }
+        read_answer(&answer, ask)
     }
 }
 
@@ -96,6 +82,29 @@ impl SourceAdapter for SystmOneAdapter {
 
     fn read(&self, message: &[u8], practice: &OdsCode) -> Result<GpRecord, SourceError> {
         read(message, practice)
+    }
+}
+
+/// Reads the answer to a question: it must be about the patient asked for and echo the question's id.
+///
+/// # Errors
+/// Not a `ClientIntegrationResponse`, a fault, or the answer to another question.
+pub fn read_answer(answer: &[u8], ask: &RecordAsk) -> Result<SourceReply, SourceError> {
+    let Answer { request_uid, said } = record::read(answer, &ask.practice)?;
+    if request_uid.as_deref() != Some(ask.message_id.as_str()) {
+        return Err(SourceError::Mismatch(
+            "RequestUID is not the one that was sent",
+        ));
+    }
+    match said {
+        Said::Record(record)
+            if record.patient.nhs_number.as_deref() == Some(ask.nhs_number.as_str()) =>
+        {
+            Ok(SourceReply::Record(record))
+        }
+        Said::Record(_) => Err(SourceError::Mismatch("the record of another patient")),
+        Said::Refused(refusal) => Ok(SourceReply::Refused(refusal)),
+        Said::Fault(code) => Err(SourceError::Fault(code)),
     }
 }
 

@@ -85,7 +85,9 @@ async fn read(stream: &mut TcpStream, max_bytes: usize) -> Result<Vec<u8>, Sourc
     }
 }
 
-enum End {
+/// Where an answer that arrives piece by piece ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
     /// Here the root's end tag is over.
     At(usize),
     /// It is not there yet, and cannot begin before here.
@@ -93,7 +95,8 @@ enum End {
 }
 
 /// The end of the root's end tag, looked for from here on. XML allows blanks before its `>`.
-fn end(bytes: &[u8], from: usize) -> End {
+#[must_use]
+pub fn end(bytes: &[u8], from: usize) -> End {
     let tag = format!("</{ROOT}");
     let tag = tag.as_bytes();
     let mut from = from;

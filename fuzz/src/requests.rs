@@ -1,0 +1,170 @@
+//! What clients send: assertions, key sets, scopes, occasions, forms, headers, searches.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use jiff::civil::date;
+use openmig::access::AddressRanges;
+use openmig::api::request::{NetworkRule, negotiate};
+use openmig::audit::Origin;
+use openmig::fhir::Kind;
+use openmig::record::OdsCode;
+use openmig::release::{Released, for_caller};
+use openmig::sandbox::mock::write::{Xml, openhr};
+use openmig::sandbox::population;
+use openmig::smart::assertion::Unverified;
+use openmig::smart::details;
+use openmig::smart::form::{Form, FormRequest};
+use openmig::smart::jwks::KeySet;
+use openmig::smart::scope::{Allowance, ScopeRequest, ScopeSet};
+use openmig::tabs::catalogue::{TABS, TabSet};
+use openmig::tabs::search::{SearchAsk, search as select};
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+/// A client assertion, before any key is known.
+pub fn assertion(bytes: &[u8]) {
+    let Some(jwt) = text(bytes) else { return };
+    if let Ok(read) = Unverified::read(jwt) {
+        let _ = (read.claimed_client(), read.kid(), read.algorithm());
+    }
+}
+
+/// A key set from a client's address.
+pub fn jwks(bytes: &[u8]) {
+    if let Ok(keys) = KeySet::parse(bytes) {
+        let _ = keys.find("k", ("RS384", jsonwebtoken::Algorithm::RS384));
+    }
+}
+
+/// A scope: what is granted says itself again when it is read, and never holds a wildcard.
+pub fn scope(bytes: &[u8]) {
+    let Some(asked) = text(bytes) else { return };
+    let _ = ScopeSet::parse_granted(asked);
+    if let Ok(request) = ScopeRequest::parse(asked) {
+        let all: TabSet = TABS.into_iter().collect();
+        for allowance in [Allowance::clinician(all), Allowance::audit()] {
+            let granted = request.grant(&allowance).to_string();
+            assert!(!granted.contains('*'), "a wildcard is granted: {granted}");
+            assert_eq!(ScopeSet::parse_granted(&granted).to_string(), granted);
+        }
+    }
+}
+
+/// `authorization_details`.
+pub fn details(bytes: &[u8]) {
+    if let Some(asked) = text(bytes) {
+        let _ = details::parse(asked);
+    }
+}
+
+/// The body of an OAuth request.
+pub fn form(bytes: &[u8]) {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
+    let request = FormRequest {
+        headers,
+        body: Bytes::copy_from_slice(bytes),
+        has_query: false,
+        origin: Origin {
+            request_id: "1".to_owned(),
+            address: None,
+        },
+    };
+    if let Ok(form) = Form::read(&request) {
+        let _ = (form.get("scope"), form.required("client_assertion").is_ok());
+    }
+}
+
+/// Who asks, behind which proxies, and what they accept: a line each of `X-Forwarded-For`, `Accept` and `_format`.
+pub fn headers(bytes: &[u8]) {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let mut headers = HeaderMap::new();
+    for name in ["x-forwarded-for", "accept"] {
+        if let Some(Ok(value)) = lines.next().map(HeaderValue::from_bytes) {
+            headers.insert(header::HeaderName::from_static(name), value);
+        }
+    }
+    let ranges = |texts: &[&str]| {
+        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        AddressRanges::parse(&texts).unwrap()
+    };
+    let rule = NetworkRule {
+        allow: ranges(&["127.0.0.0/8"]),
+        proxies: ranges(&["127.0.0.1/32", "10.0.0.0/8"]),
+    };
+    // A stranger's header never counts.
+    let stranger = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    assert_eq!(rule.caller(stranger, &headers), Some(stranger));
+    let _ = rule.caller(IpAddr::V4(Ipv4Addr::LOCALHOST), &headers);
+    let _ = negotiate(&headers, lines.next().and_then(text));
+    if let Some(range) = lines.next().and_then(text) {
+        let _ = AddressRanges::parse(&[range.to_owned()]);
+    }
+}
+
+const KINDS: [Kind; 14] = [
+    Kind::AllergyIntolerance,
+    Kind::Condition,
+    Kind::DiagnosticReport,
+    Kind::DocumentReference,
+    Kind::Encounter,
+    Kind::Flag,
+    Kind::Immunization,
+    Kind::List,
+    Kind::MedicationRequest,
+    Kind::MedicationStatement,
+    Kind::Observation,
+    Kind::Patient,
+    Kind::Procedure,
+    Kind::ServiceRequest,
+];
+
+/// A record as somebody may see it.
+static RELEASED: LazyLock<Released> = LazyLock::new(|| {
+    let person = population::person(28, 1, date(2026, 3, 17));
+    let mut xml = Xml::with_capacity(64 * 1024);
+    openhr::write(&mut xml, &person, date(2026, 3, 17).at(9, 0, 0, 0));
+    let practice = OdsCode("Z99001".to_owned());
+    let record = openmig::source::emis::read(xml.into_string().as_bytes(), &practice).unwrap();
+    let held = Arc::new(super::records::held(record).unwrap());
+    for_caller(&held, TABS.into_iter().collect(), &|_| true)
+});
+
+/// A search: the first byte is its type, the rest its parameters. What is found is there, and its next page goes on.
+pub fn search(bytes: &[u8]) {
+    let Some((kind, query)) = bytes.split_first() else {
+        return;
+    };
+    let kind = KINDS[usize::from(*kind) % KINDS.len()];
+    let mut params: Vec<(String, String)> = url::form_urlencoded::parse(query)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    let mut shown = 0;
+    for _ in 0..3 {
+        let ask = SearchAsk {
+            kind,
+            params: &params,
+            strict: query.len().is_multiple_of(2),
+            base: "http://127.0.0.1:8080/fhir/r4",
+        };
+        let Ok(found) = select(&RELEASED, &ask) else {
+            return;
+        };
+        assert!(found.matches.len() <= found.total);
+        assert!(found.shown().all(|place| RELEASED.entry(*place).is_some()));
+        shown += found.matches.len();
+        assert!(shown <= found.total, "a page shows what another showed");
+        let Some(next) = found.next else { return };
+        params = found.understood;
+        params.retain(|(name, _)| name != "_page");
+        params.push(("_page".to_owned(), next));
+    }
+}
