@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use openmig::sandbox::population::Random;
-use targets::{TARGETS, Target};
+use targets::TARGETS;
 
 #[expect(
     clippy::disallowed_methods,
@@ -137,9 +137,8 @@ fn mutated(input: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     out
 }
 
-fn hold(target: Target, input: &[u8]) {
-    let (name, run) = target;
-    if catch_unwind(AssertUnwindSafe(|| run(input))).is_err() {
+fn hold(name: &str, input: &[u8]) {
+    if catch_unwind(AssertUnwindSafe(|| targets::run(name, input))).is_err() {
         let kept = folder("target").join(format!("fuzz-{name}.bin"));
         std::fs::write(&kept, input).unwrap();
         panic!("{name} fails on {}", kept.display());
@@ -147,17 +146,16 @@ fn hold(target: Target, input: &[u8]) {
 }
 
 fn fuzz(name: &str) {
-    let target = *TARGETS.iter().find(|(known, _)| *known == name).unwrap();
     let corpus = corpus(name);
     assert!(!corpus.is_empty(), "{name} has no seeds");
-    corpus.iter().for_each(|input| hold(target, input));
+    corpus.iter().for_each(|input| hold(name, input));
     let iterations = set("OPENMIG_FUZZ_ITERATIONS").unwrap_or(40);
     let mut random = Random::new(set("OPENMIG_FUZZ_SEED").unwrap_or(1), 0);
     let last = i64::try_from(corpus.len()).unwrap() - 1;
     for _ in 0..iterations {
         let mut one = || &corpus[usize::try_from(random.between(0, last)).unwrap()];
         let (input, other) = (one(), one());
-        hold(target, &mutated(input, other, &mut random));
+        hold(name, &mutated(input, other, &mut random));
     }
 }
 

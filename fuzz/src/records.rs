@@ -93,7 +93,10 @@ pub fn systmone_framing(bytes: &[u8]) {
         match end(&bytes[..arrived], from) {
             End::At(end) => break Some(end),
             End::NotBefore(begin) => {
-                assert!(from <= begin && begin <= arrived, "{from} {begin} {arrived}");
+                assert!(
+                    from <= begin && begin <= arrived,
+                    "{from} {begin} {arrived}"
+                );
                 from = begin;
             }
         }
@@ -177,6 +180,7 @@ pub fn held(record: GpRecord) -> Option<Held> {
         wording: &WORDING,
         practice_name: Some("The practice"),
         exclusions_url: "http://127.0.0.1:8080/exclusions",
+        base: "http://127.0.0.1:8080/fhir/r4",
     };
     let held = Held::build(released, &ask).ok()?;
     assert_eq!(held.ids().len(), held.len());

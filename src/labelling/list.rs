@@ -213,9 +213,7 @@ impl ExclusionList {
     ///
     /// # Errors
     /// A file is missing, empty, damaged or not as declared.
-    pub fn from_files(
-        read: &dyn Fn(&str) -> Result<String, ListError>,
-    ) -> Result<Self, ListError> {
+    pub fn from_files(read: &dyn Fn(&str) -> Result<String, ListError>) -> Result<Self, ListError> {
         let mut whole = Sha256::new();
         let mut checked = |name: &str, sha256: Option<&str>| -> Result<String, ListError> {
             let text = read(name)?;

@@ -21,7 +21,6 @@ pub use codes::concept;
 pub use diary::MARKER;
 pub use random::Random;
 
-
 use super::story::{Concept, Person};
 
 /// The people of the contract (`sandbox.md`), their stories anchored to `today`.

@@ -87,7 +87,14 @@ pub fn read_answer(answer: &[u8], ask: &RecordAsk) -> Result<SourceReply, Source
 /// A date as any of the places where EMIS writes one would read it; those that cannot read it are left out.
 #[must_use]
 pub fn read_dates(text: &str) -> Vec<PartialDate> {
-    let parts = [None, Some("U"), Some("Y"), Some("YM"), Some("YMD"), Some("YMDT")];
+    let parts = [
+        None,
+        Some("U"),
+        Some("Y"),
+        Some("YM"),
+        Some("YMD"),
+        Some("YMDT"),
+    ];
     let by_part = parts.map(|part| dates::by_part(part, Some(text)));
     let others = [
         dates::iso_day(text),
