@@ -72,6 +72,7 @@ pub fn admission(work: &mut Work<'_>, at: usize, ended: bool) {
             id,
             resource: Resource::Encounter(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }

@@ -79,6 +79,7 @@ pub fn allergy(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
             id,
             resource: Resource::AllergyIntolerance(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }

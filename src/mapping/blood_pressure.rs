@@ -153,6 +153,7 @@ pub fn reading(work: &mut Work<'_>, losses: &mut Losses, at: usize, n: usize) {
             id,
             resource: Resource::Observation(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }

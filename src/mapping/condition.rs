@@ -57,12 +57,14 @@ pub fn condition(
             id,
             resource: Resource::Condition(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }
 
-/// A problem's own status decides; else the source's word that the episode ended; else the problems that a diagnosis is
-/// linked to, when all of them are past. What nobody says is over is current.
+/// A problem's own status decides; else the source's word that the episode ended; else the problem that a diagnosis is a
+/// review of: linked to it, with the same code (sources.md 3.9, 5). What nobody says is over is current. A problem of
+/// another code, or under a restriction, says nothing: were it withheld, the diagnosis would tell of it (R047).
 fn is_past(work: &Work<'_>, entry: &Entry, problem: Option<&Problem>) -> bool {
     if let Some(problem) = problem {
         return problem.status == ProblemStatus::Past;
@@ -75,7 +77,7 @@ fn is_past(work: &Work<'_>, entry: &Entry, problem: Option<&Problem>) -> bool {
     let linked: Vec<ProblemStatus> = entry
         .linked_problems
         .iter()
-        .filter_map(|link| work.problem_status(link))
+        .filter_map(|link| work.status_of_same_problem(link, entry))
         .collect();
     !linked.is_empty() && linked.iter().all(|status| *status == ProblemStatus::Past)
 }

@@ -3,9 +3,8 @@
 use super::common;
 use super::loss::{Losses, reason};
 use super::observation::{is_recent, members, of_results};
-use super::tables::Field;
 use super::work::{Made, Work};
-use super::{Checkable, Mapped};
+use super::{Checkable, Header, Mapped};
 use crate::fhir::model::{resources, types};
 use crate::fhir::{Kind, Resource, build};
 use crate::record::{Body, Entry, PartialDate, Report, Specimen};
@@ -15,7 +14,13 @@ const SERVICE: &str = "http://terminology.hl7.org/CodeSystem/v2-0074";
 const IDENTIFIER_TYPE: &str = "http://terminology.hl7.org/CodeSystem/v2-0203";
 
 /// One report.
-pub fn report(work: &mut Work<'_>, losses: &mut Losses, at: usize, classes: &[Section]) {
+pub fn report(
+    work: &mut Work<'_>,
+    losses: &mut Losses,
+    at: usize,
+    classes: &[Section],
+    by_results: bool,
+) {
     let Some(entry) = work.tree.get(at) else {
         return;
     };
@@ -41,7 +46,10 @@ pub fn report(work: &mut Work<'_>, losses: &mut Losses, at: usize, classes: &[Se
     }
     let service = kind
         .and_then(|kind| kind.service.clone())
-        .or_else(|| by_class(classes));
+        .or_else(|| by_class(classes).filter(|_| !by_results));
+    if body.verdict.is_some() {
+        losses.entry(entry, "verdict", reason::VERDICT);
+    }
     let laboratory = service.as_ref().is_some_and(|(code, _)| code == "LAB");
     let id = work.id(Kind::DiagnosticReport, &entry.id, "");
     let specimens = specimens(work, at, entry, body, &id);
@@ -78,7 +86,6 @@ pub fn report(work: &mut Work<'_>, losses: &mut Losses, at: usize, classes: &[Se
             .map(|specimen| build::reference(Kind::Specimen, &specimen.id))
             .collect(),
         result: members(work, at),
-        conclusion: conclusion(work, losses, entry, body),
         ..Default::default()
     };
     work.push_all(
@@ -89,6 +96,11 @@ pub fn report(work: &mut Work<'_>, losses: &mut Losses, at: usize, classes: &[Se
             id,
             resource: Resource::DiagnosticReport(Box::new(resource)),
             sections,
+            header: if by_results {
+                Header::ByResults
+            } else {
+                Header::Classed
+            },
         },
     );
     for specimen in specimens {
@@ -174,18 +186,6 @@ fn issued_day(body: &Report) -> Option<types::Extension> {
     ))
 }
 
-/// The overall verdict, where it is one of the known words (it stands beside comments, R032).
-fn conclusion(
-    work: &Work<'_>,
-    losses: &mut Losses,
-    entry: &Entry,
-    body: &Report,
-) -> Option<types::String> {
-    let verdict = body.verdict.as_deref();
-    let word = work.word(losses, entry, Field::ReportVerdict, "verdict", verdict)?;
-    Some(word.display.as_str().into())
-}
-
 fn specimens(
     work: &Work<'_>,
     at: usize,
@@ -214,6 +214,8 @@ fn specimens(
                 native_id: native,
                 parent: Some(report.to_owned()),
                 bracket: false,
+                header: Header::No,
+                state_by_results: false,
             }
         })
         .collect()
@@ -239,7 +241,7 @@ pub fn specimen_of(work: &Work<'_>, at: usize) -> Option<Box<types::Reference>> 
         let Body::Report(report) = &entry.body else {
             return None;
         };
-        let is_report = matches!(work.makes(up).first(), Some(super::plan::Make::Report(_)));
+        let is_report = matches!(work.makes(up).first(), Some(super::plan::Make::Report(..)));
         let mut sent = report.specimens.iter().enumerate().filter(|_| is_report);
         let names = |one: &Specimen| one.members.iter().any(|id| own.contains(&id.as_str()));
         let (n, found) = sent.find(|(_, one)| names(one))?;

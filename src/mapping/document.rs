@@ -48,6 +48,7 @@ pub fn document(work: &mut Work<'_>, at: usize) {
             id,
             resource: Resource::DocumentReference(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }

@@ -6,7 +6,7 @@ use super::work::{Work, recorded_extension};
 use super::{Checkable, Mapped, common};
 use crate::fhir::model::{resources, types};
 use crate::fhir::{Kind, Resource, build};
-use crate::record::{Encounter, PartialDate};
+use crate::record::{Encounter, PartialDate, SourceFamily};
 use crate::tabs::catalogue::Section;
 
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
@@ -100,8 +100,26 @@ pub fn encounter(work: &mut Work<'_>, losses: &mut Losses, sent: &Encounter) {
         restrictions: sent.restrictions.clone(),
         native_id: sent.id.clone(),
         parent: None,
-        bracket: sent.implied,
+        bracket: !in_its_own_right(work, sent),
+        header: super::Header::No,
+        state_by_results: false,
     });
+}
+
+/// A contact is one in its own right where the source says how it took place and somebody wrote about it: such a one is
+/// everyday, whether or not anything of it may be shown. Any other is the bracket around its entries and goes with the last
+/// of them, so that no empty consultation tells that something was taken out (R047; GP Connect suppresses empty ones too).
+fn in_its_own_right(work: &Work<'_>, sent: &Encounter) -> bool {
+    let words = [&sent.method, &sent.location_type];
+    let mut known = words
+        .into_iter()
+        .flatten()
+        .filter_map(|word| work.ctx.tables.word(Field::EncounterClass, word));
+    let written = match work.record.family {
+        SourceFamily::Emis => work.is_narrated(&sent.id),
+        SourceFamily::SystmOne => !sent.implied,
+    };
+    written && known.next().is_some()
 }
 
 /// A contact in the future is planned (sources.md 4.8, 9); one that the source did not finish is still going on.

@@ -64,6 +64,7 @@ pub fn flag(work: &mut Work<'_>, losses: &mut Losses, at: usize, contraindicatio
             id,
             resource: Resource::Flag(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }

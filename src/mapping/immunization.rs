@@ -111,6 +111,7 @@ pub fn immunization(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
             id,
             resource: Resource::Immunization(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }

@@ -26,6 +26,8 @@ pub mod reason {
     pub const NEGATED: &str = "negated";
     /// Dated in the future, and of a kind that FHIR has only for what has happened (sources.md 4.8, 9).
     pub const PLANNED: &str = "planned";
+    /// A verdict over all results of a report: it would tell of one that is withheld (R047).
+    pub const VERDICT: &str = "verdict-over-all";
     /// How two problems are related; that they are is kept.
     pub const RELATION: &str = "relation-kind";
 }

@@ -123,6 +123,7 @@ pub fn issue(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
             id,
             resource: Resource::MedicationRequest(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }
@@ -174,7 +175,14 @@ fn statement(
         vec![Section::SummaryMedication, Section::MedicationCurrent]
     };
     let mut extension = Vec::new();
-    let last_issue = body.last_issue.as_ref().and_then(common::date_time);
+    // A course that is its own issue was last issued when it began.
+    let own = entry.filter(|_| body.is_own_issue).map(|entry| &entry.date);
+    let last_issue = body
+        .last_issue
+        .as_ref()
+        .or(body.start.as_ref().filter(|_| body.is_own_issue))
+        .or(own);
+    let last_issue = last_issue.and_then(common::date_time);
     if let Some(date) = last_issue {
         extension.push(build::extension(
             &common::uk_extension("MedicationStatementLastIssueDate"),
@@ -219,6 +227,7 @@ fn statement(
         id,
         resource: Resource::MedicationStatement(Box::new(resource)),
         sections,
+        header: super::Header::No,
     }
 }
 
@@ -351,6 +360,7 @@ fn request(
         id,
         resource: Resource::MedicationRequest(Box::new(resource)),
         sections: Vec::new(),
+        header: super::Header::No,
     }
 }
 

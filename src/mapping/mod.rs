@@ -29,6 +29,7 @@ mod tests;
 mod until_end;
 mod work;
 
+pub use observation::state_of_results;
 pub use tables::{TableError, TableFiles, Tables};
 
 use crate::fhir::{IdKey, Kind, PatientId, Resource};
@@ -58,8 +59,28 @@ pub struct Mapped {
     pub native_id: String,
     /// Id of the resource that contains it (report over battery over result): when that one is withheld, so is this.
     pub parent: Option<String>,
-    /// It is only the bracket around others (a SystmOne event) and goes when no released resource refers to it.
+    /// It is only the bracket around others (a SystmOne event, a consultation of nothing but entries) and goes when no
+    /// released resource refers to it.
     pub bracket: bool,
+    /// It is a header over results.
+    pub header: Header,
+    /// Its state is that of its results: `release` works it out afresh, too.
+    pub state_by_results: bool,
+}
+
+/// Is a resource a header over results, and where does it stand because of it?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Header {
+    /// It is none.
+    #[default]
+    No,
+    /// It is one with a class of its own.
+    Classed,
+    /// It is one that stands in the classes of its results. `release` works them out afresh from those that may leave: a
+    /// class must not tell of a result that is withheld (R047).
+    ByResults,
+    /// It is a result itself, without a class of its own, and has others inside: it stands in their class.
+    Parent,
 }
 
 /// How far a code can be checked against an exclusion list.

@@ -1,5 +1,6 @@
 //! Observation: results, batteries, measurements and other coded observations (R028).
 
+use super::Header;
 use super::assertion;
 use super::common;
 use super::loss::{Losses, reason};
@@ -20,6 +21,37 @@ pub fn observation(
     at: usize,
     section: Section,
     lifestyle: bool,
+) {
+    let sections = sections(work, at, section);
+    let header = match work.tree.get(at).map(|entry| &entry.body) {
+        Some(Body::Observation(body)) if body.group => Header::Classed,
+        _ => Header::No,
+    };
+    make(work, losses, at, (section, lifestyle), (sections, header));
+}
+
+/// One observation that stands in the class of the results inside it. Nothing of it but its place comes from them: which of
+/// them may leave is not yet known.
+pub fn over(work: &mut Work<'_>, losses: &mut Losses, at: usize, class: Section, group: bool) {
+    let own = Section::OtherInvestigations;
+    let mut sections = sections(work, at, own);
+    if let Some(last) = sections.last_mut() {
+        *last = class;
+    }
+    let header = if group {
+        Header::ByResults
+    } else {
+        Header::Parent
+    };
+    make(work, losses, at, (own, false), (sections, header));
+}
+
+fn make(
+    work: &mut Work<'_>,
+    losses: &mut Losses,
+    at: usize,
+    (section, lifestyle): (Section, bool),
+    (sections, header): (Vec<Section>, Header),
 ) {
     let Some(entry) = work.tree.get(at) else {
         return;
@@ -45,7 +77,6 @@ pub fn observation(
         category(work, at, section)
     };
     let code = common::concept_or(&entry.code, "Result without a name");
-    let sections = sections(work, at, section);
     let resource = resources::Observation {
         id: Some(id.as_str().into()),
         meta: work.meta(&[profile(vital, category, body)], &sections),
@@ -65,7 +96,15 @@ pub fn observation(
         value: value(work, body)
             .map(|value| in_words_of(value, vital))
             .or_else(|| instead_of_value(work, entry)),
-        interpretation: interpretation(work, losses, entry, body),
+        interpretation: if body.group {
+            // Over results it is a verdict like a report's.
+            if body.abnormal.is_some() {
+                losses.entry(entry, "abnormal", reason::VERDICT);
+            }
+            Vec::new()
+        } else {
+            interpretation(work, losses, entry, body)
+        },
         specimen: super::diagnostic_report::specimen_of(work, at),
         reference_range: ranges(work, losses, entry, body),
         has_member: members(work, at),
@@ -79,6 +118,7 @@ pub fn observation(
             id,
             resource: Resource::Observation(Box::new(resource)),
             sections,
+            header,
         },
     );
 }
@@ -147,22 +187,31 @@ pub fn of_results(work: &Work<'_>, at: usize) -> &'static str {
             }
         }
     }
-    if said.contains(&"preliminary") {
-        "preliminary"
-    } else if said.contains(&"unknown") {
-        // Some results are not available: what is there is a part.
-        if said.contains(&"final") {
-            "preliminary"
-        } else {
-            "unknown"
+    state_of_results(said)
+}
+
+/// The state of a whole by those of its results: one that is not final keeps it from being so.
+pub fn state_of_results<'s>(said: impl IntoIterator<Item = &'s str>) -> &'static str {
+    let (mut open, mut missing, mut done) = (false, false, false);
+    for state in said {
+        match state {
+            "preliminary" => open = true,
+            "unknown" => missing = true,
+            _ => done = true,
         }
+    }
+    // Some results are not available: what is there is a part.
+    if open || missing && done {
+        "preliminary"
+    } else if missing {
+        "unknown"
     } else {
         "final"
     }
 }
 
 /// The state of a result by the table's words.
-fn state(tables: &Tables, body: &Observation) -> &'static str {
+pub fn state(tables: &Tables, body: &Observation) -> &'static str {
     let sent = body
         .status
         .as_deref()

@@ -56,6 +56,8 @@ pub fn patient(work: &mut Work<'_>, losses: &mut Losses) {
         native_id: "patient".to_owned(),
         parent: None,
         bracket: false,
+        header: super::Header::No,
+        state_by_results: false,
     });
 }
 

@@ -19,6 +19,8 @@ pub enum Make {
     },
     /// An Observation, in this section.
     Observation(Section),
+    /// An Observation without a class of its own, in the one class of the results inside it; `true` where it is a header.
+    Over(Section, bool),
     /// Smoking, alcohol and the like.
     Lifestyle(Section),
     /// A blood pressure: the index of its reading in [`Plan::readings`].
@@ -31,8 +33,8 @@ pub enum Make {
     Allergy,
     /// A Flag; `true` for a contraindication.
     Flag(bool),
-    /// A DiagnosticReport, in these sections.
-    Report(Vec<Section>),
+    /// A DiagnosticReport, in these sections; `true` where they are those of its results.
+    Report(Vec<Section>, bool),
     /// A DocumentReference.
     Document,
     /// An Encounter of class IMP; `true` when what is known is its end.
@@ -246,7 +248,9 @@ fn natives(tables: &Tables, tree: &Tree<'_>, at: usize, entry: &Entry) -> Vec<Ma
                     let coded = class_of(tables, entry)
                         .and_then(|class| class.section)
                         .filter(|section| *section != Section::OtherInvestigations);
-                    vec![Make::Report(named.or(coded).into_iter().collect())]
+                    let classes: Vec<Section> = named.or(coded).into_iter().collect();
+                    let by_results = classes.is_empty();
+                    vec![Make::Report(classes, by_results)]
                 }
             }
         }
@@ -381,7 +385,7 @@ fn gather(tables: &Tables, tree: &Tree<'_>, makes: &mut [Vec<Make>]) {
         found.sort();
         for make in made {
             match make {
-                Make::Report(sections) if sections.is_empty() => {
+                Make::Report(sections, _) if sections.is_empty() => {
                     *sections = if found.is_empty() {
                         vec![others]
                     } else {
@@ -389,12 +393,18 @@ fn gather(tables: &Tables, tree: &Tree<'_>, makes: &mut [Vec<Make>]) {
                     };
                 }
                 Make::Observation(section) if *section == others => {
-                    let named = tree
-                        .get(at)
+                    let entry = tree.get(at);
+                    let named = entry
                         .and_then(|entry| class_of(tables, entry))
                         .and_then(|class| class.section);
-                    if let (None, [only]) = (named, found.as_slice()) {
-                        *section = *only;
+                    let is_group =
+                        matches!(entry.map(|e| &e.body), Some(Body::Observation(o)) if o.group);
+                    if named.is_none() && (is_group || !found.is_empty()) {
+                        let class = match found.as_slice() {
+                            [only] => *only,
+                            _ => others,
+                        };
+                        *make = Make::Over(class, is_group);
                     }
                 }
                 _ => {}

@@ -46,6 +46,7 @@ pub fn procedure(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
             id,
             resource: Resource::Procedure(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }

@@ -71,6 +71,7 @@ pub fn referral(work: &mut Work<'_>, losses: &mut Losses, at: usize) {
             id,
             resource: Resource::ServiceRequest(Box::new(resource)),
             sections,
+            header: super::Header::No,
         },
     );
 }

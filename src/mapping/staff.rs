@@ -107,5 +107,7 @@ fn supporting(kind: Kind, id: String, resource: Resource, native: &str) -> Mappe
         native_id: bare(native).to_owned(),
         parent: None,
         bracket: false,
+        header: super::Header::No,
+        state_by_results: false,
     }
 }

@@ -7,12 +7,12 @@ use super::common;
 use super::loss::{Losses, reason};
 use super::plan::{Make, Plan, Tree, owners};
 use super::tables::Tables;
-use super::{Checkable, Mapped, MappingContext};
+use super::{Checkable, Header, Mapped, MappingContext};
 use crate::fhir::model::types;
 use crate::fhir::{Kind, Resource, build, uri};
 use crate::record::{
-    Body, Coded, Encounter, Entry, GpRecord, Organisation, PartialDate, ProblemStatus, Restriction,
-    SourceFamily, Staff, Value,
+    Body, Coded, Coding, Encounter, Entry, GpRecord, Organisation, PartialDate, ProblemStatus,
+    Restriction, SourceFamily, Staff, Value,
 };
 use crate::tabs::catalogue::{Section, TABS, TabSet};
 
@@ -31,7 +31,9 @@ pub struct Work<'a> {
     staff: HashMap<&'a str, &'a Staff>,
     organisations: HashMap<&'a str, &'a Organisation>,
     conditions: HashMap<&'a str, String>,
-    problems: HashMap<&'a str, ProblemStatus>,
+    problems: HashMap<&'a str, (ProblemStatus, usize)>,
+    /// Consultations in which something was typed that is under no restriction.
+    narrated: BTreeSet<&'a str>,
     inside: HashMap<usize, Vec<usize>>,
     used_staff: BTreeSet<&'a str>,
     used_organisations: BTreeSet<&'a str>,
@@ -48,6 +50,8 @@ pub struct Made {
     pub resource: Resource,
     /// Its sections.
     pub sections: Vec<Section>,
+    /// Is it a header over results?
+    pub header: Header,
 }
 
 /// Maps the record; every resource in the order of the source.
@@ -92,6 +96,7 @@ impl<'a> Work<'a> {
                 .collect(),
             conditions: HashMap::new(),
             problems: HashMap::new(),
+            narrated: BTreeSet::new(),
             inside: HashMap::new(),
             used_staff: BTreeSet::new(),
             used_organisations: BTreeSet::new(),
@@ -111,10 +116,16 @@ impl<'a> Work<'a> {
                 work.inside.entry(up).or_default().push(at);
             }
             if let Some(problem) = &entry.problem {
-                work.problems.insert(&entry.id, problem.status);
+                work.problems.insert(&entry.id, (problem.status, at));
                 if let Some(other) = problem.id.as_deref() {
-                    work.problems.insert(other, problem.status);
+                    work.problems.insert(other, (problem.status, at));
                 }
+            }
+            if let Some(encounter) = entry.encounter.as_deref()
+                && is_wordless(entry)
+                && work.restrictions.get(at).is_some_and(Vec::is_empty)
+            {
+                work.narrated.insert(encounter);
             }
             let problem = |make: &Make| matches!(make, Make::Condition { problem: true, .. });
             let is_condition = |make: &Make| matches!(make, Make::Condition { .. });
@@ -280,9 +291,21 @@ impl<'a> Work<'a> {
         out
     }
 
-    /// The state of a problem.
-    pub fn problem_status(&self, native: &str) -> Option<ProblemStatus> {
-        self.problems.get(native).copied()
+    /// The state of the problem with this id, where nothing restricts it and its entry has a code of this one.
+    pub fn status_of_same_problem(&self, native: &str, entry: &Entry) -> Option<ProblemStatus> {
+        let (status, at) = self.problems.get(native)?;
+        let open = self.restrictions.get(*at).is_some_and(Vec::is_empty);
+        let codings = &self.tree.get(*at)?.code.codings;
+        let same = |one: &Coding| {
+            let mut own = entry.code.codings.iter();
+            own.any(|own| own.system == one.system && own.code == one.code)
+        };
+        (open && codings.iter().any(same)).then_some(*status)
+    }
+
+    /// Was something typed in this consultation that is under no restriction?
+    pub fn is_narrated(&self, encounter: &str) -> bool {
+        self.narrated.contains(encounter)
     }
 
     /// The entries whose nearest container that became something is this one, in the order of the source.
@@ -417,6 +440,13 @@ impl<'a> Work<'a> {
         }
         add_all(resource_codings(&made.resource), &mut codings);
         let parent = entries.iter().find_map(|at| self.container(*at, &made.id));
+        let state_by_results = match (made.kind, &entry.body) {
+            (Kind::DiagnosticReport, _) => true,
+            (Kind::Observation, Body::Observation(body)) if body.group => {
+                super::observation::state(self.ctx.tables, body) == "final"
+            }
+            _ => false,
+        };
         self.out.push(Mapped {
             kind: made.kind,
             id: made.id,
@@ -429,6 +459,8 @@ impl<'a> Work<'a> {
             native_id: entry.id.clone(),
             parent,
             bracket: false,
+            header: made.header,
+            state_by_results,
         });
     }
 
@@ -481,9 +513,7 @@ impl<'a> Work<'a> {
         };
         let makes = self.makes(at).to_vec();
         if makes.is_empty() {
-            let wordless = entry.code.is_empty()
-                && matches!(entry.body, Body::Observation(_) | Body::Alert(_));
-            let reason = if wordless {
+            let reason = if is_wordless(entry) {
                 reason::FREE_TEXT
             } else {
                 reason::NO_TAB
@@ -498,7 +528,7 @@ impl<'a> Work<'a> {
                 make,
                 Make::Medication(_)
                     | Make::Issue
-                    | Make::Report(_)
+                    | Make::Report(..)
                     | Make::Document
                     | Make::Admission(_)
                     | Make::BloodPressure(_)
@@ -525,8 +555,11 @@ impl<'a> Work<'a> {
                 Make::Flag(contraindication) => {
                     super::flag::flag(self, losses, at, *contraindication);
                 }
-                Make::Report(sections) => {
-                    super::diagnostic_report::report(self, losses, at, sections);
+                Make::Over(section, header) => {
+                    super::observation::over(self, losses, at, *section, *header);
+                }
+                Make::Report(sections, by_results) => {
+                    super::diagnostic_report::report(self, losses, at, sections, *by_results);
                 }
                 Make::Document => super::document::document(self, at),
                 Make::Admission(end) => super::admission::admission(self, at, *end),
@@ -563,18 +596,27 @@ impl Make {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Condition { .. } => Kind::Condition,
-            Self::Observation(_) | Self::Lifestyle(_) | Self::BloodPressure(_) => Kind::Observation,
+            Self::Observation(_) | Self::Over(..) | Self::Lifestyle(_) | Self::BloodPressure(_) => {
+                Kind::Observation
+            }
             Self::Procedure => Kind::Procedure,
             Self::Immunization => Kind::Immunization,
             Self::Allergy => Kind::AllergyIntolerance,
             Self::Flag(_) => Kind::Flag,
-            Self::Report(_) => Kind::DiagnosticReport,
+            Self::Report(..) => Kind::DiagnosticReport,
             Self::Document => Kind::DocumentReference,
             Self::Admission(_) => Kind::Encounter,
             Self::Referral => Kind::ServiceRequest,
             Self::Medication(_) | Self::Issue => Kind::MedicationRequest,
         }
     }
+}
+
+/// Nothing but words that were typed: its code is empty and so is its value.
+fn is_wordless(entry: &Entry) -> bool {
+    let valued =
+        matches!(&entry.body, Body::Observation(body) if body.value.is_some() || body.group);
+    entry.code.is_empty() && !valued && matches!(entry.body, Body::Observation(_) | Body::Alert(_))
 }
 
 /// Our extension with the time of entry.

@@ -203,7 +203,8 @@ pub struct Encounter {
     pub complete: bool,
     /// It only holds its entries together: nothing in it says that anybody met or spoke with the patient, so it is no contact.
     pub only_holds: bool,
-    /// The source has no object for it: it is only the bracket around its entries (SystmOne `Event`), and goes with the last of them.
+    /// The source has no object for it and nobody wrote about it: it is only the bracket around its entries (SystmOne
+    /// `Event` without a narrative), and goes with the last of them.
     pub implied: bool,
     /// Restrictions on the whole encounter; every entry in it inherits them.
     pub restrictions: Vec<Restriction>,

@@ -66,6 +66,8 @@ pub(crate) fn mapped(
         native_id: format!("native-{name}"),
         parent: None,
         bracket: false,
+        header: crate::mapping::Header::No,
+        state_by_results: false,
     }
 }
 

@@ -5,6 +5,7 @@
 //! out of [`for_caller`] or, where the same has been worked out before, of a [`Sight`].
 
 mod bits;
+mod classes;
 pub mod dates;
 mod held;
 mod index;

@@ -88,6 +88,8 @@ pub fn withhold(record: LabelledRecord) -> Result<ReleasedRecord, ReleaseError> 
     }
     drop_contained(&mut kept, &mut gone_ids);
     heal(&mut kept);
+    super::classes::by_results(&mut kept);
+    super::classes::states(&mut kept);
     let patients = kept
         .iter()
         .filter(|(it, _)| it.kind == Kind::Patient)

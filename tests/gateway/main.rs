@@ -9,6 +9,7 @@ mod support;
 
 mod audit;
 mod crawl;
+mod cross_source;
 mod exclusions;
 mod faults;
 mod holds;

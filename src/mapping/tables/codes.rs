@@ -590,6 +590,54 @@ mod tests {
         assert_eq!(says(system::EMIS_LOCAL, "H33.."), None);
     }
 
+    // A code that CTV3 took over from Read is the same statement in both: backache is a symptom whichever system wrote it.
+    #[test]
+    fn ctv3_codes_inherited_from_read_make_no_diagnosis_of_what_read_calls_something_else() {
+        let tables = Tables::load().unwrap();
+        let listed = tables.codes.exact.iter();
+        let inherited = listed.filter(|((s, code), _)| *s == system::CTV3 && is_inherited(code));
+        for ((_, code), class) in inherited {
+            let read = tables.by_prefix(code);
+            let diagnosis = class.statement == Statement::Disorder;
+            let same = read.is_none_or(|read| read.statement == Statement::Disorder);
+            assert!(!diagnosis || same, "{code}: Read says {read:?}");
+        }
+    }
+
+    // The rows of the sandbox's concepts were checked to mean the same in three terminologies (R024, R027, R028).
+    #[test]
+    fn one_concept_is_one_statement_in_every_terminology() {
+        // SystmOne's own vaccine codes travel as vaccinations.
+        let known = ["covid-vaccination", "covid-1"];
+        let text = include_str!("../../sandbox/codes.csv");
+        let tables = Tables::load().unwrap();
+        let class = |terminology: &str, code: &str| {
+            let class = tables.class_of(&coded(terminology, code));
+            class.map(|class| (class.statement, class.section))
+        };
+        let mut rows = csv::ReaderBuilder::new()
+            .comment(Some(b'#'))
+            .from_reader(text.as_bytes());
+        let mut compared = 0;
+        for row in rows.records() {
+            let row = row.unwrap();
+            let cell = |n: usize| row.get(n).filter(|code: &&str| !code.is_empty());
+            let said: Vec<_> = [(system::READ_V2, 2), (system::CTV3, 3), (system::SNOMED, 4)]
+                .into_iter()
+                .filter_map(|(terminology, n): (&str, usize)| Some(class(terminology, cell(n)?)))
+                .map(|class| class.unwrap_or((Statement::Finding, None)))
+                .collect();
+            if cell(0).is_some_and(|key| known.contains(&key)) {
+                continue;
+            }
+            compared += said.len();
+            for other in &said {
+                assert_eq!(Some(other), said.first(), "{:?}", cell(0));
+            }
+        }
+        assert!(compared > 300, "{compared}");
+    }
+
     #[test]
     fn blood_pressure_halves_are_known_in_three_terminologies() {
         let tables = Tables::load().unwrap();

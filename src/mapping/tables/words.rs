@@ -20,7 +20,6 @@ pub enum Field {
     AlertSeverity,
     ResultStatus,
     Interpretation,
-    ReportVerdict,
     Sex,
     ProblemStatus,
     StatementStatus,
@@ -82,7 +81,6 @@ const RULES: &[Rule] = &[
         &["H", "L", "A", "N"],
         &[],
     ),
-    (Field::ReportVerdict, "report-verdict", &[""], &[]),
     (
         Field::Sex,
         "sex",

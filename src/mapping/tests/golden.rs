@@ -74,6 +74,9 @@ fn files(record: &MappedRecord) -> BTreeMap<String, String> {
         if one.bracket {
             let _ = writeln!(index, "  bracket");
         }
+        if one.header != crate::mapping::Header::No {
+            let _ = writeln!(index, "  header {:?}", one.header);
+        }
         out.insert(file, pretty(&json(one)));
     }
     for loss in &record.losses {

@@ -4,6 +4,7 @@ mod build;
 mod fixtures;
 mod golden;
 mod rules;
+mod silence;
 mod states;
 mod whole;
 

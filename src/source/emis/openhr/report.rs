@@ -1,6 +1,6 @@
 //! `report`: specimens, and pointers to batteries and tests (pitfall 13).
 
-use crate::record::{Coded, Report, Specimen};
+use crate::record::{Coded, PartialDate, Report, Specimen};
 use crate::source::emis::dates;
 use crate::source::emis::draft::{Draft, native};
 use crate::source::emis::losses::Spot;
@@ -50,9 +50,16 @@ fn specimen(
 ) -> Specimen {
     let mut moment = |name: &str| {
         let date = element.text_of(name).map(dates::iso_moment)?;
-        draft
+        let date = draft
             .losses
-            .date(spot, &format!("report/specimen/{name}"), date)
+            .date(spot, &format!("report/specimen/{name}"), date)?;
+        // The schema wants a time and has no part to say that none is known: midnight is a day that was padded (pitfall 1).
+        Some(match date {
+            PartialDate::Moment(at) if at.time() == jiff::civil::Time::midnight() => {
+                PartialDate::Day(at.date())
+            }
+            date => date,
+        })
     };
     let collected = moment("sampleDateTime").or_else(|| moment("collectionStartDate"));
     let received = moment("dateTimeReceivedByLab");

@@ -135,8 +135,8 @@ impl Clinical {
 
     /// The event itself. The system makes one for everything that is filed, so an event alone says only when, who and where.
     /// It is a contact where it says how the patient was met (`Method`), or where somebody wrote a narrative around its
-    /// statements, as in a consultation; else it only holds its statements together (`docs/sources-wire.md`). A contact with
-    /// statements goes when all of them do; one that has none stands by itself.
+    /// statements, as in a consultation; else it only holds its statements together (`docs/sources-wire.md`). A contact
+    /// with a narrative stands by itself; any other goes with the last of its statements, and where it has none it is nothing.
     fn bracket(&mut self, event: &Element, base: &Base, has_entries: bool) {
         let method = event.attr("Method").map(ToOwned::to_owned);
         if !has_entries && method.is_none() {
@@ -153,7 +153,7 @@ impl Clinical {
             duration_minutes: None,
             complete: true,
             only_holds: method.is_none() && !has_narrative,
-            implied: has_entries,
+            implied: !has_narrative,
             restrictions: private(base.private),
             method,
         });

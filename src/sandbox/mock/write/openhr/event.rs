@@ -483,7 +483,12 @@ fn medication(xml: &mut Xml, writer: &Writer<'_>, fact: &Fact) {
     xml.leaf("drugStatus", if *current { "A" } else { "C" });
     xml.leaf("private", "false");
     let dates = || issues.iter().filter_map(|issue| padded(issue.when));
-    if let Some(first) = dates().min() {
+    // Old issues are not in the record; the first one was made when the course began.
+    if let Some(first) = dates()
+        .chain(padded(fact.when))
+        .min()
+        .filter(|_| !issues.is_empty())
+    {
         xml.leaf("firstIssueDate", &first.date().to_string());
     }
     if let Some(last) = dates().max() {
