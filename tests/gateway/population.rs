@@ -86,6 +86,8 @@ const EXPECTED: &[(&str, &str)] = &[
     // SystmOne says a problem and its code apart; they are one statement.
     ("merged-duplicate", ""),
     // The record has no field for it.
+    // A verdict over all results would tell of one that is withheld (R047).
+    ("verdict-over-all", ""),
     ("no-place", "encounter/location"),
     ("no-place", "medicationIssue/prescriptionType"),
     ("no-place", "Issue/PrescriptionType"),
