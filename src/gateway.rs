@@ -11,7 +11,7 @@ use crate::access::AddressRanges;
 use crate::api::oversight::{self, OversightApi};
 use crate::api::request::NetworkRule;
 use crate::api::state::Api;
-use crate::api::{exclusions_page, health, router};
+use crate::api::{exclusions_page, health, register_page, router};
 use crate::audit::AuditLog;
 use crate::audit::reader::AuditReader;
 use crate::clock::{SharedClock, SystemClock};
@@ -248,6 +248,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         .merge(oversight::routes(oversight))
         .merge(withdrawal)
         .merge(exclusions_page::routes(exclusions))
+        .merge(register_page::routes(Arc::clone(&api)))
         .merge(health::routes(Arc::clone(&api)));
     Ok(Gateway {
         router: router::router(api, url.path(), network, beside),

@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod oversight;
 mod pieces;
 pub mod records;
+pub mod register_page;
 pub mod request;
 pub mod router;
 pub mod state;

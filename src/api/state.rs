@@ -162,7 +162,9 @@ impl Api {
     /// 503: no row, no data.
     pub async fn disclose(&self, visit: &Visit, disclosure: Disclosure) -> Result<(), ApiError> {
         let entry = self.entry(visit, What::Disclosure(disclosure));
-        self.write(entry).await
+        self.write(entry).await?;
+        self.occasions.decision_is_kept(&visit.occasion);
+        Ok(())
     }
 
     /// Writes a refusal, then gives it back to be sent; where it cannot be written, 503.
@@ -195,6 +197,10 @@ impl Api {
             // The oversight group is no organisation.
             entry.viewer = Some(caller.organisation.clone()).filter(|ods| ods.0 != GROUP);
             entry.occasion.clone_from(&caller.occasion);
+            entry.decision = caller
+                .occasion
+                .as_deref()
+                .and_then(|occasion| self.occasions.decision_on(occasion, entry.at));
             entry.patient.clone_from(&caller.patient);
             entry.practice.clone_from(&caller.audit_of);
         }
@@ -235,6 +241,7 @@ impl Api {
             (None, None) => None,
         };
         entry.tabs = visit.occasion.tabs;
+        entry.decision = Some(visit.occasion.decided.text.clone());
         entry.policy = Some(self.register.current().hash.clone());
         entry.exclusions = Some(self.exclusions.version().to_owned());
         entry.token = Some(crate::smart::token::token_id(&visit.caller.token_hash));

@@ -1,9 +1,11 @@
 //! Sub-commands of the one binary.
 
 mod check_mappings;
+mod explain;
 mod hold;
 mod map;
 mod place;
+mod register;
 mod serve;
 
 use std::net::SocketAddr;
@@ -85,6 +87,13 @@ enum Command {
         #[command(subcommand)]
         what: Check,
     },
+    /// Who takes part; what a changed register allows or stops
+    Register {
+        #[command(subcommand)]
+        what: register::RegisterCommand,
+    },
+    /// Why it was decided so, rule by rule; or what would be decided if
+    Explain(Box<explain::ExplainCommand>),
     /// Suspend, withdraw, revoke, and give back on an assurance
     Hold(hold::HoldCommand),
     /// The audit trail
@@ -189,6 +198,8 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => {
             block_on(async move { serve::run(&config).await.map_err(|error| error.to_string()) })
         }
+        Command::Register { what } => register::run(what),
+        Command::Explain(command) => explain::run(*command),
         Command::Hold(command) => block_on(async move { hold::run(command).await.map(drop) }),
         Command::Mock {
             service,
@@ -227,6 +238,9 @@ fn check(what: &Check) -> ExitCode {
                         register.protocols.len(),
                         register.hash
                     );
+                    for warning in register.warnings(today) {
+                        println!("attention: {warning}");
+                    }
                     ExitCode::SUCCESS
                 }
                 Err(errors) => fail(&errors, 2),

@@ -7,7 +7,8 @@ use clap::Args;
 use jiff::civil::Date;
 
 use crate::clock::{Clock, SharedClock, SystemClock};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, secret_32};
+use crate::fhir::IdKey;
 use crate::record::date::london;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
 use crate::store::StoreError;
@@ -63,6 +64,25 @@ impl Place {
             (None, Some(config)) => Config::load(config)?.register_dir,
             (None, None) => PathBuf::from("register"),
         })
+    }
+
+    /// It is a sandbox's.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// The key of a gateway's ids.
+    ///
+    /// # Errors
+    /// The configuration or the key cannot be read.
+    pub fn id_key(&self) -> Result<IdKey, ConfigError> {
+        let Some(config) = &self.config else {
+            return Err(ConfigError::Value("there is no configuration".to_owned()));
+        };
+        Ok(IdKey::new(secret_32(
+            &Config::load(config)?.secrets.id_key,
+        )?))
     }
 
     fn store_file(&self) -> Result<PathBuf, ConfigError> {

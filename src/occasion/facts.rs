@@ -9,19 +9,24 @@ use crate::record::date::london;
 use crate::register::{Holds, Organisation, OrganisationKind, Register};
 
 /// The register and the holds, both taken once for one decision.
-pub(crate) struct RegisterView<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct RegisterView<'a> {
+    /// The register.
     pub register: &'a Register,
+    /// The holds.
     pub holds: &'a Holds,
+    /// The day in Europe/London.
     pub today: Date,
 }
 
 /// The day of a moment in Europe/London: what "in date" means for English organisations.
-pub(crate) fn day_of(now: Timestamp) -> Date {
+pub(super) fn day_of(now: Timestamp) -> Date {
     now.to_zoned(london()).date()
 }
 
 impl RegisterView<'_> {
     /// The client is registered and may act for this viewer.
+    #[must_use]
     pub fn client(&self, client: &str, viewer: &OdsCode) -> Fact<bool> {
         Fact::known_or_unknown(self.register.clients.get(client).map(|client| {
             client.audit_of.is_none()
@@ -32,6 +37,8 @@ impl RegisterView<'_> {
         }))
     }
 
+    /// What the register says of the organisation that looks.
+    #[must_use]
     pub fn viewer(&self, ods: &OdsCode) -> Fact<ViewerFacts> {
         Fact::known_or_unknown(self.register.organisations.get(ods).map(|organisation| {
             ViewerFacts {
@@ -54,6 +61,7 @@ impl RegisterView<'_> {
     }
 
     /// `claimed` is the organisation that the clinician is said to act for.
+    #[must_use]
     pub fn clinician(
         &self,
         username: &str,
@@ -77,6 +85,7 @@ impl RegisterView<'_> {
     }
 
     /// The viewer's protocols, or the one of this id, with what each gives to `role` and why it may, for these purposes.
+    #[must_use]
     pub fn protocols(
         &self,
         viewer: &OdsCode,
@@ -106,6 +115,7 @@ impl RegisterView<'_> {
     }
 
     /// The practice towards this viewer, in the flow of this protocol.
+    #[must_use]
     pub fn practice(
         &self,
         ods: Option<&OdsCode>,

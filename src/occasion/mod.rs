@@ -3,6 +3,7 @@
 
 mod asked;
 pub mod consent_fhir;
+mod decided;
 mod end;
 mod facts;
 mod open;
@@ -15,8 +16,8 @@ mod tests;
 mod trail;
 mod words;
 
-#[cfg(test)]
-pub(crate) use facts::RegisterView;
+pub use decided::{Decided, digest_of};
+pub use facts::RegisterView;
 pub use open::{OccasionParts, Occasions, Windows};
 pub use read::{ReadOccasion, ReadRefusal};
 pub use seal::{SealError, SealKey};

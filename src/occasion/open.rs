@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use moka::future::Cache;
 
+use super::decided::DecidedBefore;
 use super::facts::{RegisterView, day_of};
 use super::trail::Trail;
 use super::{AskedBasis, OccasionAsk, OccasionRefusal, OpenOccasion, SealKey, WORKLIST};
@@ -81,6 +82,8 @@ pub struct Occasions {
     pub(super) parts: OccasionParts,
     /// Which answer of a source each occasion was last decided on again: id → when the source gave it.
     pub(super) rechecked: Cache<String, Timestamp>,
+    /// Decisions on reads that the trail has already.
+    pub(super) decided: DecidedBefore,
 }
 
 impl Occasions {
@@ -91,7 +94,11 @@ impl Occasions {
             .max_capacity(10_000)
             .time_to_live(parts.windows.hard_limit.unsigned_abs())
             .build();
-        Self { parts, rechecked }
+        Self {
+            parts,
+            rechecked,
+            decided: DecidedBefore::default(),
+        }
     }
 
     /// Opens an occasion, or refuses; either way it is in the audit trail before this returns.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::decided::{Decided, Grounds};
 use super::facts::{RegisterView, day_of};
 use super::open::verdict;
 use super::trail::{Trail, told};
@@ -19,6 +20,8 @@ pub struct ReadOccasion {
     pub row: OccasionRow,
     /// What may be seen now: never more than the row's tabs, less where the register gives less since.
     pub tabs: TabSet,
+    /// What the trail keeps of the decision.
+    pub decided: Decided,
 }
 
 /// Why a read may not happen.
@@ -30,19 +33,31 @@ pub enum ReadRefusal {
     Unavailable,
 }
 
+/// An occasion as it stands, and what a decision on it looks at.
+pub(super) struct Looked {
+    pub inputs: Inputs,
+    pub row: Option<OccasionRow>,
+    pub grounds: Grounds,
+}
+
 impl Occasions {
     /// May something be read in this occasion at `now`? Reads only; to be asked for every request.
     ///
     /// # Errors
     /// The rule that failed first, or the store did not answer.
     pub fn check(&self, occasion: &str, now: Timestamp) -> Result<ReadOccasion, ReadRefusal> {
-        let (inputs, row) = self.look(occasion, now).map_err(|error| {
+        let Looked {
+            inputs,
+            row,
+            grounds,
+        } = self.look(occasion, now).map_err(|error| {
             tracing::warn!(%error, "an occasion could not be checked");
             ReadRefusal::Unavailable
         })?;
         let decision = inputs.decide();
         match (verdict(&decision), row) {
             (Ok(()), Some(row)) => Ok(ReadOccasion {
+                decided: self.decided.text(&row.id, grounds, inputs),
                 row,
                 tabs: decision.tabs,
             }),
@@ -68,7 +83,7 @@ impl Occasions {
         if self.network(trail.origin.address) != Fact::Known(true) {
             return Err(trail.refuse(now, step, Rule::NetworkAllowed).await);
         }
-        let (inputs, row) = match self.look(occasion, now) {
+        let Looked { inputs, row, .. } = match self.look(occasion, now) {
             Ok(looked) => looked,
             Err(error) => {
                 return Err(trail
@@ -151,11 +166,7 @@ impl Occasions {
         told(rule, rule.code())
     }
 
-    fn look(
-        &self,
-        occasion: &str,
-        now: Timestamp,
-    ) -> Result<(Inputs, Option<OccasionRow>), StoreError> {
+    pub(super) fn look(&self, occasion: &str, now: Timestamp) -> Result<Looked, StoreError> {
         let store = &self.parts.store;
         let register = self.parts.register.current();
         let holds = self.parts.register.holds(now)?;
@@ -206,7 +217,21 @@ impl Occasions {
                 Fact::Known(holds.touches(&row.viewer, &row.clinician, Some(&row.practice)));
             inputs.granted = TabCodes(TabSet::from_bits(row.tabs));
         }
-        Ok((Inputs::OnRead(inputs), looked.map(|looked| looked.row)))
+        let grounds = Grounds {
+            register: register.hash.clone(),
+            today: view.today,
+            refused: looked.as_ref().is_some_and(|looked| looked.refused),
+            opted_out: looked.as_ref().is_some_and(|looked| looked.opted_out),
+            withdrawn: looked
+                .as_ref()
+                .is_some_and(|looked| looked.row.withdrawn_at.is_some()),
+            holds,
+        };
+        Ok(Looked {
+            inputs: Inputs::OnRead(inputs),
+            row: looked.map(|looked| looked.row),
+            grounds,
+        })
     }
 
     fn trail_of_claim(

@@ -4,10 +4,13 @@
 
 mod actor;
 pub mod delivery;
+pub mod difference;
+pub mod explain;
 pub mod holds;
 pub mod opt_out;
 pub mod opt_out_fhir;
 pub mod override_review;
+pub mod signatories;
 #[cfg(test)]
 mod stage_tests;
 

@@ -11,6 +11,7 @@ mod protocol;
 mod raw;
 #[cfg(test)]
 mod tests;
+mod warnings;
 pub mod watch;
 
 pub use agreement::{Agreement, Approval, FormerGroup, Instruction, QUESTIONS, Review, Rules};
@@ -22,6 +23,7 @@ pub use organisation::{
     Office, Organisation, OrganisationKind, PracticeSource, Signature, Stop, Switch,
 };
 pub use protocol::{Law, Protocol};
+pub use warnings::Warning;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -658,3 +658,71 @@ fn an_override_has_a_lawful_basis_of_its_own() {
     assert_eq!(law(&["TREAT"]), "6(1)(e)");
     assert_eq!(law(&["BTG", "ETREAT"]), "6(1)(d)");
 }
+
+// R102, R163, R168, R152: valid, and yet somebody has to act
+#[test]
+fn what_needs_attention_is_told_before_it_lapses() {
+    let texts = |register: &Register, today| -> Vec<String> {
+        register
+            .warnings(today)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+    let register = sandbox_register();
+    let now = texts(&register, TODAY);
+    for expected in [
+        "users.toml: the training of `untrained` has lapsed on 2026-10-23 (R102)",
+        "organisations.toml: Z9S01 is suspended since 2026-06-15 (R156)",
+    ] {
+        assert!(
+            now.iter().any(|text| text == expected),
+            "{expected}: {now:#?}"
+        );
+    }
+    assert_eq!(now.len(), 2, "{now:#?}");
+    let later = texts(&register, date(2027, 9, 20));
+    for expected in [
+        "agreement.toml: the review of the agreement was due on 2027-06-10 (R168)",
+        "organisations.toml: the assurance of Z9O01 has lapsed on 2027-09-18; it may look until 2027-10-02 (R163)",
+        "organisations.toml: the assurance of Z99001 has lapsed on 2027-09-18 (R163)",
+    ] {
+        assert!(
+            later.iter().any(|text| text == expected),
+            "{expected}: {later:#?}"
+        );
+    }
+    let soon = texts(&register, date(2027, 8, 20));
+    assert!(
+        soon.iter()
+            .any(|text| text.contains("the assurance of Z9O01 lapses on 2027-09-18"))
+    );
+    let joining = Register::read(&joiner(&joining(&[TOLD, FIRST])), TODAY).unwrap();
+    assert!(texts(&joining, TODAY).iter().any(|text| {
+        text.contains("Z9N01 wants to join and waits for the final approval of the group")
+    }));
+    assert!(
+        texts(&joining, date(2026, 10, 1)).iter().any(
+            |text| text.contains("Z9N01 wants to join and may be objected to until 2026-10-10")
+        )
+    );
+}
+
+#[test]
+fn the_example_to_copy_is_valid() {
+    let files = RegisterFiles {
+        agreement: include_str!("../../docs/example/register/agreement.toml").to_owned(),
+        organisations: include_str!("../../docs/example/register/organisations.toml").to_owned(),
+        users: include_str!("../../docs/example/register/users.toml").to_owned(),
+        clients: String::new(),
+        protocols: include_str!("../../docs/example/register/protocols.toml").to_owned(),
+    };
+    let register = Register::read(&files, TODAY).unwrap();
+    assert!(register.agreement.rules.changes_need_instruction);
+    assert_eq!(
+        register.organisations[&OdsCode("Z9H01".to_owned())]
+            .sites
+            .len(),
+        2
+    );
+}

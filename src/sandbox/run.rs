@@ -35,6 +35,12 @@ use crate::store::{OccasionStore, StoreError};
 /// The sandbox's id key is fixed, so that a patient's FHIR id is the same on every machine.
 const ID_KEY: [u8; 32] = *b"openmig sandbox: ids same anyway";
 
+/// The key of the sandbox's ids.
+#[must_use]
+pub fn id_key() -> IdKey {
+    IdKey::new(ID_KEY)
+}
+
 /// How the sandbox is asked for.
 #[derive(Debug, Clone)]
 pub struct SandboxOptions {

@@ -11,6 +11,7 @@ mod audit;
 mod crawl;
 mod cross_source;
 mod exclusions;
+mod explain;
 mod faults;
 mod holds;
 mod layering;

@@ -1,0 +1,736 @@
+//! What a changed register allows or stops, in words, and tried out on people through the real rules (R151, R167).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+
+use crate::access::basis::{Answer, Basis, OverrideReason, Talk, Words};
+use crate::access::{AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Rule};
+use crate::occasion::RegisterView;
+use crate::record::OdsCode;
+use crate::register::{Holds, Organisation, Protocol, Register};
+use crate::tabs::catalogue::{Tab, TabSet};
+
+/// What a change does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Something becomes possible.
+    Allows,
+    /// Something is no longer possible.
+    Stops,
+    /// Something is recorded, or changes in another way.
+    Records,
+}
+
+impl Effect {
+    /// In plain words.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allows => "allows",
+            Self::Stops => "stops",
+            Self::Records => "records",
+        }
+    }
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What it does.
+    pub effect: Effect,
+    /// In plain words.
+    pub text: String,
+}
+
+/// What differs between two registers, in words.
+#[must_use]
+pub fn changes(old: &Register, new: &Register, today: Date) -> Vec<Change> {
+    let mut changes = Vec::new();
+    agreement(old, new, &mut changes);
+    organisations(old, new, today, &mut changes);
+    users(old, new, &mut changes);
+    clients(old, new, &mut changes);
+    protocols(old, new, &mut changes);
+    changes
+}
+
+fn say(changes: &mut Vec<Change>, effect: Effect, text: String) {
+    changes.push(Change { effect, text });
+}
+
+/// More, less, or just other.
+fn direction(more: bool, less: bool) -> Effect {
+    match (more, less) {
+        (true, false) => Effect::Allows,
+        (false, true) => Effect::Stops,
+        _ => Effect::Records,
+    }
+}
+
+/// `Allows` where it was not and is, `Stops` where it was and is not.
+fn switched(changes: &mut Vec<Change>, was: bool, is: bool, allows: String, stops: String) {
+    match (was, is) {
+        (false, true) => say(changes, Effect::Allows, allows),
+        (true, false) => say(changes, Effect::Stops, stops),
+        _ => {}
+    }
+}
+
+fn agreement(old: &Register, new: &Register, changes: &mut Vec<Change>) {
+    let (a, b) = (&old.agreement, &new.agreement);
+    for version in b
+        .versions
+        .iter()
+        .filter(|version| !a.versions.contains(version))
+    {
+        say(
+            changes,
+            Effect::Allows,
+            format!("signatures under version {version} count"),
+        );
+    }
+    for version in a
+        .versions
+        .iter()
+        .filter(|version| !b.versions.contains(version))
+    {
+        say(
+            changes,
+            Effect::Stops,
+            format!("signatures under version {version} no longer count"),
+        );
+    }
+    if a.terms != b.terms {
+        say(
+            changes,
+            Effect::Stops,
+            format!(
+                "whoever has not accepted the terms {} may not look",
+                b.terms
+            ),
+        );
+    }
+    if a.group != b.group {
+        say(
+            changes,
+            Effect::Records,
+            format!(
+                "`{}` governs instead of `{}`; nobody signs again",
+                b.group, a.group
+            ),
+        );
+    }
+    for (name, role) in &b.roles {
+        match a.roles.get(name) {
+            None => say(
+                changes,
+                Effect::Records,
+                format!("there is a role `{name}`"),
+            ),
+            Some(before) => {
+                switched(
+                    changes,
+                    before.clinical,
+                    role.clinical,
+                    format!("the role `{name}` is clinical"),
+                    format!("the role `{name}` is no longer clinical"),
+                );
+                if before.duties != role.duties {
+                    let more = !role.duties.is_subset(&before.duties);
+                    let less = !before.duties.is_subset(&role.duties);
+                    say(
+                        changes,
+                        direction(more, less),
+                        format!("the role `{name}` has other duties"),
+                    );
+                }
+            }
+        }
+    }
+    for name in a.roles.keys().filter(|name| !b.roles.contains_key(*name)) {
+        say(changes, Effect::Stops, format!("the role `{name}` is gone"));
+    }
+    if a.rules != b.rules {
+        let more = b.rules.assurance_grace_days > a.rules.assurance_grace_days
+            || (a.rules.missing_evidence_blocks && !b.rules.missing_evidence_blocks)
+            || !a.rules.evidence.is_subset(&b.rules.evidence)
+            || b.rules.objection_days < a.rules.objection_days
+            || (a.rules.changes_need_instruction && !b.rules.changes_need_instruction);
+        let less = b.rules.assurance_grace_days < a.rules.assurance_grace_days
+            || (!a.rules.missing_evidence_blocks && b.rules.missing_evidence_blocks)
+            || !b.rules.evidence.is_subset(&a.rules.evidence)
+            || b.rules.objection_days > a.rules.objection_days
+            || (!a.rules.changes_need_instruction && b.rules.changes_need_instruction);
+        say(
+            changes,
+            direction(more, less),
+            "the agreed rules change".to_owned(),
+        );
+    }
+    let reviews = b
+        .reviews
+        .iter()
+        .filter(|review| !a.reviews.contains(review));
+    for review in reviews {
+        say(
+            changes,
+            Effect::Records,
+            format!("the review of {} is recorded", review.date),
+        );
+    }
+    let known: BTreeSet<&str> = a.instructions.iter().map(|one| one.id.as_str()).collect();
+    for one in b
+        .instructions
+        .iter()
+        .filter(|one| !known.contains(one.id.as_str()))
+    {
+        say(
+            changes,
+            Effect::Records,
+            format!("instruction {} of {}: {}", one.id, one.by, one.what),
+        );
+    }
+}
+
+fn organisations(old: &Register, new: &Register, today: Date, changes: &mut Vec<Change>) {
+    let nobody = |ods: &OdsCode, like: &Organisation| {
+        Organisation::new(ods.clone(), like.name.clone(), like.kind)
+    };
+    let all: BTreeSet<&OdsCode> = old
+        .organisations
+        .keys()
+        .chain(new.organisations.keys())
+        .collect();
+    for ods in all {
+        let (before, after) = match (old.organisations.get(ods), new.organisations.get(ods)) {
+            (Some(before), Some(after)) => (before.clone(), after.clone()),
+            (None, Some(after)) => {
+                say(
+                    changes,
+                    Effect::Records,
+                    format!(
+                        "{ods} ({}, {}) is in the register",
+                        after.name,
+                        after.kind.words()
+                    ),
+                );
+                (nobody(ods, after), after.clone())
+            }
+            (Some(before), None) => {
+                say(
+                    changes,
+                    Effect::Stops,
+                    format!("{ods} ({}) is gone", before.name),
+                );
+                continue;
+            }
+            (None, None) => continue,
+        };
+        if before.kind != after.kind {
+            say(
+                changes,
+                Effect::Records,
+                format!("{ods} is a {} now", after.kind.words()),
+            );
+        }
+        switched(
+            changes,
+            before.has_signed(&old.agreement, today),
+            after.has_signed(&new.agreement, today),
+            format!("the signature of {ods} counts"),
+            format!("the signature of {ods} no longer counts"),
+        );
+        switched(
+            changes,
+            before.is_admitted(),
+            after.is_admitted(),
+            format!("{ods} is admitted"),
+            format!("{ods} is not admitted yet"),
+        );
+        switched(
+            changes,
+            !before.is_stopped(),
+            !after.is_stopped(),
+            format!("{ods} is no longer suspended or withdrawn"),
+            format!("{ods} is suspended or has withdrawn"),
+        );
+        switched(
+            changes,
+            before.is_enabled(),
+            after.is_enabled(),
+            format!("{ods} switches its sharing on"),
+            format!("{ods} switches its sharing off"),
+        );
+        let (was, is) = (
+            before.assured_until(&old.agreement.rules),
+            after.assured_until(&new.agreement.rules),
+        );
+        if was != is {
+            let until = is.map_or_else(|| "no more".to_owned(), |day| format!("until {day}"));
+            say(
+                changes,
+                direction(is > was, is < was),
+                format!("the assurance of {ods} counts {until}"),
+            );
+        }
+        for role in after.qualified_roles.difference(&before.qualified_roles) {
+            say(
+                changes,
+                Effect::Allows,
+                format!("the role `{role}` is qualified at {ods}"),
+            );
+        }
+        for role in before.qualified_roles.difference(&after.qualified_roles) {
+            say(
+                changes,
+                Effect::Stops,
+                format!("the role `{role}` is no longer qualified at {ods}"),
+            );
+        }
+        for decline in after
+            .declines
+            .iter()
+            .filter(|one| !before.declines(&one.protocol))
+        {
+            say(
+                changes,
+                Effect::Stops,
+                format!("{ods} declines the flow `{}`", decline.protocol),
+            );
+        }
+        for decline in before
+            .declines
+            .iter()
+            .filter(|one| !after.declines(&one.protocol))
+        {
+            say(
+                changes,
+                Effect::Allows,
+                format!("{ods} no longer declines the flow `{}`", decline.protocol),
+            );
+        }
+        switched(
+            changes,
+            !before.applies_exclusion_list,
+            !after.applies_exclusion_list,
+            format!("{ods} no longer applies the exclusion list besides its private marks"),
+            format!("{ods} applies the exclusion list besides its private marks"),
+        );
+        if before.source != after.source && before.source.is_some() {
+            say(
+                changes,
+                Effect::Records,
+                format!("the record of {ods} is asked for at another place"),
+            );
+        }
+        let (was, is) = (
+            before.owes(&old.agreement.rules, today),
+            after.owes(&new.agreement.rules, today),
+        );
+        if was != is && after.kind == crate::register::OrganisationKind::Viewer {
+            let text = if is.is_empty() {
+                format!("{ods} owes no evidence any more")
+            } else {
+                format!("{ods} owes the evidence {}", is.join(", "))
+            };
+            let blocks = new.agreement.rules.missing_evidence_blocks;
+            let effect = if blocks {
+                direction(is.is_empty(), was.is_empty())
+            } else {
+                Effect::Records
+            };
+            say(changes, effect, text);
+        }
+        if before.sites != after.sites || before.parent != after.parent {
+            say(
+                changes,
+                Effect::Records,
+                format!("{ods} has another parent or other sites"),
+            );
+        }
+    }
+}
+
+fn users(old: &Register, new: &Register, changes: &mut Vec<Change>) {
+    for (name, user) in &new.users {
+        let Some(before) = old.users.get(name) else {
+            let effect = if user.revoked {
+                Effect::Records
+            } else {
+                Effect::Allows
+            };
+            say(
+                changes,
+                effect,
+                format!("`{name}` ({}) is in the register", user.role),
+            );
+            continue;
+        };
+        switched(
+            changes,
+            !before.revoked,
+            !user.revoked,
+            format!("`{name}` is no longer revoked"),
+            format!("`{name}` is revoked"),
+        );
+        if before.role != user.role {
+            say(
+                changes,
+                Effect::Records,
+                format!("`{name}` is `{}` instead of `{}`", user.role, before.role),
+            );
+        }
+        let (was, is): (BTreeSet<_>, BTreeSet<_>) = (
+            before.organisations.iter().collect(),
+            user.organisations.iter().collect(),
+        );
+        for ods in is.difference(&was) {
+            say(changes, Effect::Allows, format!("`{name}` acts for {ods}"));
+        }
+        for ods in was.difference(&is) {
+            say(
+                changes,
+                Effect::Stops,
+                format!("`{name}` no longer acts for {ods}"),
+            );
+        }
+        if before.training_until != user.training_until {
+            let more = user.training_until > before.training_until;
+            let until = user
+                .training_until
+                .map_or_else(|| "no more".to_owned(), |day| format!("until {day}"));
+            say(
+                changes,
+                direction(more, !more),
+                format!("the training of `{name}` counts {until}"),
+            );
+        }
+        let version =
+            |user: &crate::register::User| user.terms_accepted.clone().map(|(version, _)| version);
+        if version(before) != version(user) {
+            let more = version(user).as_deref() == Some(&new.agreement.terms);
+            say(
+                changes,
+                direction(more, !more),
+                format!("`{name}` has accepted other terms"),
+            );
+        }
+    }
+    for name in old
+        .users
+        .keys()
+        .filter(|name| !new.users.contains_key(*name))
+    {
+        say(changes, Effect::Stops, format!("`{name}` is gone"));
+    }
+}
+
+fn clients(old: &Register, new: &Register, changes: &mut Vec<Change>) {
+    for (id, client) in &new.clients {
+        match old.clients.get(id) {
+            None => say(
+                changes,
+                Effect::Allows,
+                format!("the client `{id}` is registered"),
+            ),
+            Some(before) if format!("{before:?}") != format!("{client:?}") => {
+                say(
+                    changes,
+                    Effect::Records,
+                    format!("the client `{id}` is registered otherwise"),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    for id in old
+        .clients
+        .keys()
+        .filter(|id| !new.clients.contains_key(*id))
+    {
+        say(changes, Effect::Stops, format!("the client `{id}` is gone"));
+    }
+}
+
+fn protocols(old: &Register, new: &Register, changes: &mut Vec<Change>) {
+    for (id, protocol) in &new.protocols {
+        match old.protocols.get(id) {
+            None => say(
+                changes,
+                Effect::Allows,
+                format!("the flow `{id}` to {} is in the register", protocol.viewer),
+            ),
+            Some(before) => flow(id, before, protocol, changes),
+        }
+    }
+    for id in old
+        .protocols
+        .keys()
+        .filter(|id| !new.protocols.contains_key(*id))
+    {
+        say(changes, Effect::Stops, format!("the flow `{id}` is gone"));
+    }
+}
+
+fn flow(id: &str, before: &Protocol, after: &Protocol, changes: &mut Vec<Change>) {
+    let roles: BTreeSet<&String> = before.roles.keys().chain(after.roles.keys()).collect();
+    for role in roles {
+        let tabs = |protocol: &Protocol| protocol.roles.get(role).copied().unwrap_or_default();
+        let (was, is) = (tabs(before), tabs(after));
+        let only = |a: TabSet, b: TabSet| -> Vec<&'static str> {
+            a.iter()
+                .filter(|tab| !b.contains(*tab))
+                .map(Tab::code)
+                .collect()
+        };
+        let (gained, lost) = (only(is, was), only(was, is));
+        if !gained.is_empty() {
+            say(
+                changes,
+                Effect::Allows,
+                format!("`{id}` gives the role `{role}` {}", gained.join(", ")),
+            );
+        }
+        if !lost.is_empty() {
+            say(
+                changes,
+                Effect::Stops,
+                format!(
+                    "`{id}` no longer gives the role `{role}` {}",
+                    lost.join(", ")
+                ),
+            );
+        }
+    }
+    if before.valid != after.valid {
+        let more = after.valid.0 < before.valid.0 || after.valid.1 > before.valid.1;
+        let less = after.valid.0 > before.valid.0 || after.valid.1 < before.valid.1;
+        say(
+            changes,
+            direction(more, less),
+            format!(
+                "`{id}` is in force from {} until {}",
+                after.valid.0, after.valid.1
+            ),
+        );
+    }
+    for purpose in after
+        .purposes
+        .iter()
+        .filter(|one| !before.purposes.contains(one))
+    {
+        say(
+            changes,
+            Effect::Allows,
+            format!("`{id}` has the purpose {purpose}"),
+        );
+    }
+    for purpose in before
+        .purposes
+        .iter()
+        .filter(|one| !after.purposes.contains(one))
+    {
+        say(
+            changes,
+            Effect::Stops,
+            format!("`{id}` no longer has the purpose {purpose}"),
+        );
+    }
+    if before.viewer != after.viewer {
+        say(
+            changes,
+            Effect::Records,
+            format!(
+                "`{id}` is for {} instead of {}",
+                after.viewer, before.viewer
+            ),
+        );
+    }
+    if before.law != after.law
+        || before.override_law != after.override_law
+        || before.approval != after.approval
+    {
+        say(
+            changes,
+            Effect::Records,
+            format!("`{id}` has another approval or lawful basis"),
+        );
+    }
+}
+
+/// Somebody on whom a register is tried out: what of them decisions look at.
+#[derive(Debug, Clone)]
+pub struct Patient {
+    /// What stands for them in the answer.
+    pub name: String,
+    /// Their practice.
+    pub practice: OdsCode,
+    /// The trace knows the number and says that it is verified.
+    pub traced: bool,
+    /// S-flag.
+    pub sensitive: bool,
+    /// Died.
+    pub deceased: bool,
+}
+
+/// A clinician's view of a patient's record that changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Username.
+    pub user: String,
+    /// For which organisation.
+    pub viewer: OdsCode,
+    /// Consent, or override.
+    pub by_override: bool,
+    /// Tabs that become visible.
+    pub gained: TabSet,
+    /// Tabs that are no longer visible.
+    pub lost: TabSet,
+    /// The rule that refuses now, where nothing is left.
+    pub refused_by: Option<Rule>,
+    /// Whose records.
+    pub patients: Vec<String>,
+}
+
+/// What every user sees of every patient under one register: consented or under an override, each tab, by the real rules.
+/// What only a look-up could tell is taken to be in order; each is registered for treatment everywhere.
+#[must_use]
+pub fn try_out(old: &Register, new: &Register, today: Date, patients: &[Patient]) -> Vec<Tried> {
+    let mut users: BTreeSet<(String, OdsCode)> = BTreeSet::new();
+    for register in [old, new] {
+        for user in register.users.values() {
+            users.extend(
+                user.organisations
+                    .iter()
+                    .map(|ods| (user.username.clone(), ods.clone())),
+            );
+        }
+    }
+    type Key = (String, OdsCode, bool, u16, u16, Option<&'static str>);
+    let mut found: BTreeMap<Key, Tried> = BTreeMap::new();
+    for (user, viewer) in users {
+        for by_override in [false, true] {
+            for patient in patients {
+                let (was, _) = seen(old, today, &user, &viewer, by_override, patient);
+                let (is, refused_by) = seen(new, today, &user, &viewer, by_override, patient);
+                let only = |a: TabSet, b: TabSet| {
+                    a.iter().filter(|tab| !b.contains(*tab)).collect::<TabSet>()
+                };
+                let (gained, lost) = (only(is, was), only(was, is));
+                if gained.is_empty() && lost.is_empty() {
+                    continue;
+                }
+                let refused_by = refused_by.filter(|_| is.is_empty());
+                let key = (
+                    user.clone(),
+                    viewer.clone(),
+                    by_override,
+                    gained.bits(),
+                    lost.bits(),
+                    refused_by.map(Rule::code),
+                );
+                found
+                    .entry(key)
+                    .or_insert_with(|| Tried {
+                        user: user.clone(),
+                        viewer: viewer.clone(),
+                        by_override,
+                        gained,
+                        lost,
+                        refused_by,
+                        patients: Vec::new(),
+                    })
+                    .patients
+                    .push(patient.name.clone());
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// What this user sees of this patient, and the rule that refuses otherwise.
+fn seen(
+    register: &Register,
+    today: Date,
+    user: &str,
+    viewer: &OdsCode,
+    by_override: bool,
+    patient: &Patient,
+) -> (TabSet, Option<Rule>) {
+    let holds = Holds::default();
+    let view = RegisterView {
+        register,
+        holds: &holds,
+        today,
+    };
+    let basis = if by_override { OVERRIDE } else { CONSENT };
+    let purposes: Vec<String> = if by_override {
+        &["BTG", "ETREAT"][..]
+    } else {
+        &["TREAT"]
+    }
+    .iter()
+    .map(|&purpose| purpose.to_owned())
+    .collect();
+    let clinician = view.clinician(user, viewer, viewer);
+    let role = clinician.known().map(|clinician| clinician.role.as_str());
+    let before = BeforeInputs {
+        today,
+        network_allowed: Fact::Known(true),
+        client_authenticated: Fact::Known(true),
+        viewer: view.viewer(viewer),
+        protocols: view.protocols(viewer, role, None, &purposes),
+        clinician,
+        terms: register.agreement.terms.clone(),
+        purposes,
+        asked: None,
+        treatment_registered: Fact::Known(true),
+        refusal_stands: Fact::Known(false),
+        basis: Fact::Known(basis),
+    };
+    let first = Inputs::Before(before).decide();
+    if let Some(rule) = first.denied_by() {
+        return (TabSet::NONE, Some(rule));
+    }
+    let protocol = first.protocol.clone().unwrap_or_default();
+    let trace = AfterTraceInputs {
+        traced: Fact::Known(patient.traced),
+        sensitive: Fact::Known(patient.sensitive),
+        deceased: Fact::Known(patient.deceased),
+        practice: view.practice(Some(&patient.practice), viewer, &protocol),
+        age: Fact::Known(AgeBand::Adult),
+        basis,
+    };
+    let second = Inputs::AfterTrace(trace).decide();
+    if first.permitted() && second.permitted() {
+        (first.tabs, None)
+    } else {
+        (TabSet::NONE, second.denied_by())
+    }
+}
+
+/// A conversation in which nothing is missing.
+pub(crate) const CONSENT: Basis = Basis::Consent(Talk {
+    asked: Some(true),
+    answer: Answer::Yes,
+    told_what: Some(true),
+    told_why: Some(true),
+    told_may_decline: Some(true),
+    told_meaning_of_declining: Some(true),
+    voluntary: Some(true),
+    capacity: Some(true),
+    proxy: None,
+    child: None,
+    changed_mind: false,
+});
+
+/// An override for a reason that counts.
+pub(crate) const OVERRIDE: Basis = Basis::Override {
+    reason: Some(OverrideReason::Unconscious),
+    words: Words::Fair,
+};
+
+#[cfg(test)]
+#[path = "difference_tests.rs"]
+mod tests;

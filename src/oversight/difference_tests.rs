@@ -1,0 +1,183 @@
+use super::*;
+use crate::register::{Decline, Stop};
+use crate::sandbox::register::tests::{TODAY, sandbox_register};
+
+fn ods(code: &str) -> OdsCode {
+    OdsCode(code.to_owned())
+}
+
+/// What is said of a change, as "allows …" or "stops …".
+fn said(change: impl FnOnce(&mut Register)) -> Vec<String> {
+    let old = sandbox_register();
+    let mut new = old.clone();
+    change(&mut new);
+    changes(&old, &new, TODAY)
+        .into_iter()
+        .map(|change| format!("{} {}", change.effect.word(), change.text))
+        .collect()
+}
+
+// R151: each change is said, with what it does
+#[test]
+fn every_change_is_said_in_words() {
+    assert!(said(|_| {}).is_empty());
+    type Case = (fn(&mut Register), &'static str);
+    let cases: [Case; 14] = [
+        (
+            |r| r.users.get_mut("clinician").unwrap().revoked = true,
+            "stops `clinician` is revoked",
+        ),
+        (
+            |r| drop(r.users.remove("clinician")),
+            "stops `clinician` is gone",
+        ),
+        (
+            |r| r.users.get_mut("untrained").unwrap().training_until = Some(TODAY),
+            "allows the training of `untrained` counts until 2026-11-22",
+        ),
+        (
+            |r| {
+                r.users
+                    .get_mut("clinician")
+                    .unwrap()
+                    .organisations
+                    .push(ods("Z9H01"))
+            },
+            "allows `clinician` acts for Z9H01",
+        ),
+        (
+            |r| r.organisations.get_mut(&ods("Z9S01")).unwrap().suspension = None,
+            "allows Z9S01 is no longer suspended or withdrawn",
+        ),
+        (
+            |r| {
+                r.organisations.get_mut(&ods("Z9O01")).unwrap().withdrawal = Some(Stop {
+                    since: TODAY,
+                    by: "x".to_owned(),
+                    reason: "y".to_owned(),
+                })
+            },
+            "stops Z9O01 is suspended or has withdrawn",
+        ),
+        (
+            |r| {
+                r.organisations
+                    .get_mut(&ods("Z99001"))
+                    .unwrap()
+                    .enablement
+                    .clear()
+            },
+            "stops Z99001 switches its sharing off",
+        ),
+        (
+            |r| {
+                r.organisations
+                    .get_mut(&ods("Z99001"))
+                    .unwrap()
+                    .declines
+                    .push(Decline {
+                        protocol: "out-of-hours-1".to_owned(),
+                        date: TODAY,
+                        by: "x".to_owned(),
+                    })
+            },
+            "stops Z99001 declines the flow `out-of-hours-1`",
+        ),
+        (
+            |r| {
+                r.organisations
+                    .get_mut(&ods("Z9O01"))
+                    .unwrap()
+                    .assurance_until = None
+            },
+            "stops the assurance of Z9O01 counts no more",
+        ),
+        (
+            |r| {
+                r.organisations
+                    .get_mut(&ods("Z99006"))
+                    .unwrap()
+                    .applies_exclusion_list = false
+            },
+            "allows Z99006 no longer applies the exclusion list besides its private marks",
+        ),
+        (
+            |r| {
+                r.protocols
+                    .get_mut("university-hospitals-1")
+                    .unwrap()
+                    .roles
+                    .insert(
+                        "nurse".to_owned(),
+                        [Tab::Summary, Tab::Events].into_iter().collect(),
+                    );
+            },
+            "allows `university-hospitals-1` gives the role `nurse` events",
+        ),
+        (
+            |r| drop(r.protocols.remove("out-of-hours-1")),
+            "stops the flow `out-of-hours-1` is gone",
+        ),
+        (
+            |r| r.agreement.terms = "2".to_owned(),
+            "stops whoever has not accepted the terms 2 may not look",
+        ),
+        (
+            |r| r.agreement.group = "Another".to_owned(),
+            "records `Another` governs instead of `Sandbox Oversight Group`; nobody signs again",
+        ),
+    ];
+    for (change, expected) in cases {
+        let said = said(change);
+        assert!(
+            said.iter().any(|text| text == expected),
+            "{expected}: {said:?}"
+        );
+    }
+}
+
+// R160: a narrower protocol takes the tabs from those who had them, and from nobody else
+#[test]
+fn what_is_tried_out_is_what_the_rules_say() {
+    let old = sandbox_register();
+    let patient = |practice: &str| Patient {
+        name: practice.to_owned(),
+        practice: ods(practice),
+        traced: true,
+        sensitive: false,
+        deceased: false,
+    };
+    let patients = [patient("Z99001"), patient("Z99003")];
+    assert!(try_out(&old, &old, TODAY, &patients).is_empty());
+    let mut new = old.clone();
+    let roles = &mut new
+        .protocols
+        .get_mut("university-hospitals-1")
+        .unwrap()
+        .roles;
+    roles.insert("nurse".to_owned(), [Tab::Summary].into_iter().collect());
+    let tried = try_out(&old, &new, TODAY, &patients);
+    assert_eq!(tried.len(), 2, "with consent and by override: {tried:?}");
+    for one in &tried {
+        assert_eq!(one.user, "hospital-nurse");
+        assert_eq!(one.patients, ["Z99001"]);
+        assert_eq!(one.lost.iter().count(), 2);
+        assert!(one.gained.is_empty() && one.refused_by.is_none());
+    }
+    // and the other way round
+    let back = try_out(&new, &old, TODAY, &patients);
+    assert!(
+        back.iter()
+            .all(|one| one.gained.iter().count() == 2 && one.lost.is_empty())
+    );
+    // Z99003 switches on: everybody who may look sees it, and nobody else
+    let mut on = old.clone();
+    let switch = on.organisations[&ods("Z99001")].enablement.clone();
+    on.organisations.get_mut(&ods("Z99003")).unwrap().enablement = switch;
+    let tried = try_out(&old, &on, TODAY, &patients);
+    let users: BTreeSet<&str> = tried.iter().map(|one| one.user.as_str()).collect();
+    assert_eq!(
+        users,
+        BTreeSet::from(["clinician", "hospital-doctor", "hospital-nurse"])
+    );
+}
