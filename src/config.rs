@@ -25,6 +25,9 @@ pub struct Config {
     /// Networks that may call, as `address/bits`. Loopback only until set (R109).
     #[serde(default = "loopback")]
     pub allow_networks: Vec<String>,
+    /// Networks that may read `/metrics`, as `address/bits`. Loopback only until set.
+    #[serde(default = "loopback")]
+    pub metrics_networks: Vec<String>,
     /// Proxies whose `X-Forwarded-For` counts; nobody else's does.
     #[serde(default)]
     pub trusted_proxies: Vec<String>,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use jiff::SignedDuration;
 
 use crate::access::AddressRanges;
 use crate::api::oversight::{self, OversightApi};
-use crate::api::request::NetworkRule;
+use crate::api::request::{self, NetworkRule};
 use crate::api::state::Api;
 use crate::api::{exclusions_page, health, register_page, router};
 use crate::audit::AuditLog;
@@ -38,6 +39,7 @@ use crate::source::{SourceError, SourceLimits};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, TokenRevoker, TokenStore};
 use crate::tabs::lists::TabWording;
+use crate::telemetry::{self, Metrics, Telemetry};
 
 /// Between two rounds of housekeeping.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
@@ -66,6 +68,8 @@ pub struct GatewayParts {
     pub worklist: String,
     /// Networks that may call.
     pub allow: AddressRanges,
+    /// Networks that may read `/metrics`.
+    pub metrics_allow: AddressRanges,
     /// Proxies whose forwarded header counts.
     pub proxies: AddressRanges,
     /// Key towards SystmOne units.
@@ -145,6 +149,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     parts
         .register
         .take_holds_from(Arc::clone(&parts.store) as _);
+    let metrics = Arc::new(Metrics::default());
     let look_up = Arc::new(LookUp::new(LookUpParts {
         tracer: Arc::new(PdsTracer::new(&parts.trace, near, Arc::clone(&http))),
         register: parts.register.clone(),
@@ -158,6 +163,8 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         base: parts.issuer.clone(),
         ids: parts.ids.clone(),
         audit: Arc::clone(&audit),
+        losses: Arc::clone(&parts.store) as _,
+        metrics: Arc::clone(&metrics),
         clock: Arc::clone(&parts.clock),
         hold: Duration::from_secs(parts.timing.hold_seconds),
     }));
@@ -166,7 +173,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         store: occasion_store,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&parts.clock),
-        worklist: Arc::new(HttpWorklist::new(&parts.worklist, near, http)),
+        worklist: Arc::new(HttpWorklist::new(&parts.worklist, near, Arc::clone(&http))),
         finder: Arc::clone(&look_up) as _,
         ids: parts.ids,
         seal: parts.seal,
@@ -241,8 +248,21 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     });
     let network = NetworkRule {
         allow: parts.allow,
+        proxies: parts.proxies.clone(),
+    };
+    // The scraper's network is not the viewers': it has a rule of its own, and gets nothing else.
+    let scrapers = NetworkRule {
+        allow: parts.metrics_allow,
         proxies: parts.proxies,
     };
+    let telemetry = Arc::new(Telemetry {
+        metrics,
+        look_up: Arc::clone(&look_up),
+        http,
+        base: url.path().trim_end_matches('/').to_owned(),
+    });
+    let metrics_page = telemetry::routes(Arc::clone(&telemetry))
+        .layer(from_fn_with_state(scrapers, request::frame));
     let beside = beside
         .merge(smart)
         .merge(oversight::routes(oversight))
@@ -250,8 +270,10 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         .merge(exclusions_page::routes(exclusions))
         .merge(register_page::routes(Arc::clone(&api)))
         .merge(health::routes(Arc::clone(&api)));
+    let counted = router::router(api, url.path(), network, beside)
+        .layer(from_fn_with_state(telemetry, telemetry::count_requests));
     Ok(Gateway {
-        router: router::router(api, url.path(), network, beside),
+        router: counted.merge(metrics_page),
         look_up,
     })
 }

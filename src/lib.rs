@@ -26,3 +26,4 @@ pub mod smart;
 pub mod source;
 pub mod store;
 pub mod tabs;
+pub mod telemetry;

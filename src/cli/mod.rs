@@ -6,6 +6,7 @@ mod hold;
 mod map;
 mod place;
 mod register;
+mod report;
 mod serve;
 
 use std::net::SocketAddr;
@@ -96,6 +97,11 @@ enum Command {
     Explain(Box<explain::ExplainCommand>),
     /// Suspend, withdraw, revoke, and give back on an assurance
     Hold(hold::HoldCommand),
+    /// Reports beside a running gateway
+    Report {
+        #[command(subcommand)]
+        what: report::Report,
+    },
     /// The audit trail
     Audit {
         #[command(subcommand)]
@@ -148,6 +154,7 @@ pub fn run() -> ExitCode {
     match arguments.command {
         Command::Map { source, file } => map::run(&source, &file),
         Command::Check { what } => check(&what),
+        Command::Report { what } => report::run(what),
         Command::Audit {
             what: Audit::Verify { file, known },
         } => match known.map_or_else(

@@ -96,6 +96,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         trace: config.services.trace.clone(),
         worklist: config.services.worklist.clone(),
         allow: ranges(&config.allow_networks)?,
+        metrics_allow: ranges(&config.metrics_networks)?,
         proxies: ranges(&config.trusted_proxies)?,
         systmone_key: match &config.secrets.systmone_key {
             Some(path) => String::from_utf8_lossy(&std::fs::read(path)?)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use moka::future::Cache;
@@ -14,7 +14,10 @@ use crate::fhir::{IdKey, PatientId};
 use crate::labelling::{ExclusionList, PracticeRules, label};
 use crate::mapping::{MappingContext, Tables, map};
 use crate::record::date::london;
-use crate::record::{GpRecord, NhsNumber, OdsCode, Registration, Sharing, SourceFamily, Standing};
+use crate::record::{
+    GpRecord, LossCount, NhsNumber, OdsCode, Registration, Sharing, SourceFamily, Standing,
+    count_losses,
+};
 use crate::register::{PracticeSource, RegisterHandle};
 use crate::release::{Held, HeldAsk, withhold};
 use crate::source::emis::EmisAdapter;
@@ -24,7 +27,9 @@ use crate::source::trace::{TraceAnswer, Tracer};
 use crate::source::{
     BoxFuture, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceRefusal, SourceReply,
 };
+use crate::store::losses::LossStore;
 use crate::tabs::lists::TabWording;
+use crate::telemetry::{Metrics, SourceOutcome};
 
 /// What the look-up stands on.
 pub struct LookUpParts {
@@ -52,6 +57,10 @@ pub struct LookUpParts {
     pub ids: IdKey,
     /// The trail.
     pub audit: Arc<dyn AuditLog>,
+    /// Where loss reports are kept.
+    pub losses: Arc<dyn LossStore>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Time.
     pub clock: SharedClock,
     /// How long a record is held; zero = not.
@@ -149,6 +158,12 @@ impl LookUp {
             .await;
     }
 
+    /// How many records are held now.
+    pub async fn held_count(&self) -> u64 {
+        self.held.run_pending_tasks().await;
+        self.held.entry_count()
+    }
+
     async fn look_up(&self, ask: &FindAsk) -> Result<LookedUp, LookUpError> {
         let register = self.parts.register.current();
         let practice = register.organisations.get(&ask.practice);
@@ -168,10 +183,12 @@ impl LookUp {
             asked_at,
         };
         let adapter = self.adapter(source);
-        let reply = adapter
-            .fetch(&record_ask)
-            .await
-            .map_err(|error| LookUpError::Source(Arc::new(error)))?;
+        let start = Instant::now();
+        let reply = adapter.fetch(&record_ask).await;
+        self.parts
+            .metrics
+            .source(source.family, SourceOutcome::from(&reply), start.elapsed());
+        let reply = reply.map_err(|error| LookUpError::Source(Arc::new(error)))?;
         let retrieved_at = self.parts.clock.now();
         let record = match reply {
             SourceReply::Refused(refusal) => {
@@ -193,24 +210,35 @@ impl LookUp {
         let name = practice
             .map(|practice| practice.name.clone())
             .unwrap_or_default();
-        let held = if may_be_held(&standing) {
-            Some(Arc::new(self.make(
-                record,
-                ask,
-                &name,
-                rules,
-                retrieved_at,
-            )?))
+        let made = if may_be_held(&standing) {
+            Some(self.make(record, ask, &name, rules, retrieved_at)?)
         } else {
             None
         };
-        if let Some(held) = &held {
-            self.parts
-                .audit
-                .register_version(held.version(), held.patient(), held.ids())
-                .await
-                .map_err(|_| LookUpError::Audit)?;
-        }
+        let held = match made {
+            Some((held, losses)) => {
+                self.parts.metrics.losses(source.family, &losses);
+                // Written together: one commit for both.
+                let (registered, kept) = tokio::join!(
+                    self.parts
+                        .audit
+                        .register_version(held.version(), held.patient(), held.ids()),
+                    self.parts.losses.keep_losses(
+                        ask.practice.clone(),
+                        ask.patient.clone(),
+                        retrieved_at,
+                        losses
+                    ),
+                );
+                registered.map_err(|_| LookUpError::Audit)?;
+                if let Err(error) = kept {
+                    // The report is for the practice; a clinician does not wait for it.
+                    tracing::warn!(%error, "a loss report could not be kept");
+                }
+                Some(Arc::new(held))
+            }
+            None => None,
+        };
         Ok(LookedUp {
             standing: Some(standing),
             refusal: None,
@@ -228,7 +256,7 @@ impl LookUp {
         practice_name: &str,
         rules: PracticeRules,
         retrieved_at: Timestamp,
-    ) -> Result<Held, LookUpError> {
+    ) -> Result<(Held, Vec<LossCount>), LookUpError> {
         let refused = |error: &dyn std::fmt::Display| LookUpError::Release(error.to_string());
         let context = MappingContext {
             tables: &self.parts.tables,
@@ -241,6 +269,7 @@ impl LookUp {
         let labelled =
             label(map(record, &context), &self.parts.exclusions, rules).map_err(|e| refused(&e))?;
         let released = withhold(labelled).map_err(|e| refused(&e))?;
+        let losses = count_losses(released.losses());
         let held = HeldAsk {
             retrieved_at,
             wording: &self.parts.wording,
@@ -248,7 +277,8 @@ impl LookUp {
             exclusions_url: &self.parts.exclusions_url,
             base: &self.parts.base,
         };
-        Held::build(released, &held).map_err(|e| refused(&e))
+        let held = Held::build(released, &held).map_err(|e| refused(&e))?;
+        Ok((held, losses))
     }
 
     async fn intend(

@@ -5,10 +5,12 @@
 
 pub mod code;
 pub mod date;
+mod loss;
 pub mod nhs_number;
 
 pub use code::{Coded, Coding, system};
 pub use date::PartialDate;
+pub use loss::{LossCount, count as count_losses};
 pub use nhs_number::{NhsNumber, NhsNumberError};
 
 use jiff::Timestamp;

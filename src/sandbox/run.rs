@@ -230,6 +230,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         trace: format!("http://127.0.0.1:{}", ports.trace),
         worklist: format!("http://127.0.0.1:{}", ports.ehr),
         allow: ranges(&loopback())?,
+        metrics_allow: ranges(&loopback())?,
         proxies: ranges(&[])?,
         systmone_key: "sandbox".to_owned(),
         timing: options.timing.unwrap_or_else(sandbox_timing),

@@ -105,6 +105,19 @@ impl Gates {
         result
     }
 
+    /// Every source that was asked so far, by its address, and whether it rests now.
+    #[must_use]
+    pub fn resting(&self) -> Vec<(String, bool)> {
+        let now = self.clock.now();
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<(String, bool)> = gates
+            .iter()
+            .map(|(source, gate)| (source.clone(), gate.rests(now).is_err()))
+            .collect();
+        all.sort();
+        all
+    }
+
     fn gate(&self, source: &str, places: usize) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = gates.entry(source.to_owned()).or_insert_with(|| {

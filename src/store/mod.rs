@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod holds;
+pub mod losses;
 pub mod notices;
 pub mod opt_out;
 pub mod overrides;

@@ -23,5 +23,6 @@ mod population;
 mod protocol;
 mod requirements;
 mod tabs;
+mod telemetry;
 mod trail;
 mod withdrawal;

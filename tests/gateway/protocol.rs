@@ -577,7 +577,7 @@ fn every_answer_forbids_storing_and_embedding() {
 }
 
 /// Served to anybody: no patient is in any of it.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 15] = [
     "/fhir/r4/metadata",
     "/fhir/r4/jwks",
     "/fhir/r4/.well-known/smart-configuration",
@@ -586,6 +586,7 @@ const PUBLIC: [&str; 14] = [
     "/exclusions",
     "/exclusions.csv",
     "/livez",
+    "/metrics",
     "/readyz",
     "/sandbox/contract.json",
     "/sandbox/patients",
@@ -644,6 +645,7 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         "/exclusions.csv",
         "/livez",
         "/readyz",
+        "/metrics",
         "/sandbox/contract.json",
         "/sandbox/patients",
         "/sandbox/keys/{file}",

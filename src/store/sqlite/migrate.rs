@@ -22,6 +22,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0003_holds.sql"),
     ),
     (
+        6,
+        "losses",
+        include_str!("../../../migrations/sqlite/0006_losses.sql"),
+    ),
+    (
         12,
         "opt_out",
         include_str!("../../../migrations/sqlite/0012_opt_out.sql"),

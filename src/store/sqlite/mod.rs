@@ -6,6 +6,7 @@
 mod audit;
 mod events;
 mod holds;
+mod losses;
 mod migrate;
 mod notices;
 mod occasions;
