@@ -2,6 +2,7 @@ mod consent;
 mod look_up;
 mod matrix;
 mod properties;
+mod states;
 
 use jiff::Timestamp;
 use jiff::civil::date;

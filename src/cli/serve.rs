@@ -81,6 +81,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         register.clone(),
         Arc::clone(&store) as _,
         Arc::clone(&store) as _,
+        Arc::clone(&store) as _,
         Arc::clone(&clock),
     )
     .await?;

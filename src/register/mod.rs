@@ -9,6 +9,7 @@ mod load;
 mod organisation;
 mod protocol;
 mod raw;
+mod reminders;
 #[cfg(test)]
 mod tests;
 mod warnings;

@@ -8,14 +8,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use serde_json::json;
 
+use super::reminders::{due, of_change};
 use super::{Register, RegisterFiles, RegisterHandle};
 use crate::audit::{AuditEntry, AuditLog, Interaction, Origin, Overseen, What};
 use crate::clock::{SharedClock, new_id};
 use crate::record::date::london;
 use crate::store::StoreError;
 use crate::store::holds::RegisterStore;
+use crate::store::notices::{NoticeFilter, NoticeStore};
 
 /// Between two readings of the folder.
 const BETWEEN: Duration = Duration::from_secs(2);
@@ -27,8 +30,11 @@ pub struct RegisterWatch {
     folder: PathBuf,
     handle: RegisterHandle,
     store: Arc<dyn RegisterStore>,
+    notices: Arc<dyn NoticeStore>,
     audit: Arc<dyn AuditLog>,
     clock: SharedClock,
+    /// The day on which what falls due was last looked at.
+    reminded: Option<Date>,
     /// What has been decided on: taken up or refused.
     settled: String,
     /// What the last reading found.
@@ -44,6 +50,7 @@ impl RegisterWatch {
         folder: PathBuf,
         handle: RegisterHandle,
         store: Arc<dyn RegisterStore>,
+        notices: Arc<dyn NoticeStore>,
         audit: Arc<dyn AuditLog>,
         clock: SharedClock,
     ) -> Result<Self, StoreError> {
@@ -52,8 +59,10 @@ impl RegisterWatch {
             folder,
             handle,
             store,
+            notices,
             audit,
             clock,
+            reminded: None,
             settled: hash.clone(),
             seen: hash.clone(),
         };
@@ -75,6 +84,35 @@ impl RegisterWatch {
         loop {
             tokio::time::sleep(BETWEEN).await;
             self.look().await;
+            self.remind().await;
+        }
+    }
+
+    /// Once a day, and when the register has changed: tells what falls due, each thing once.
+    async fn remind(&mut self) {
+        let now = self.clock.now();
+        let today = now.to_zoned(london()).date();
+        if self.reminded == Some(today) {
+            return;
+        }
+        let mut fresh = Vec::new();
+        for (key, notices) in due(&self.handle.current(), today, now) {
+            let filter = NoticeFilter {
+                about: Some(key),
+                ..NoticeFilter::default()
+            };
+            match self.notices.notices(&filter, 1) {
+                Ok(told) if told.is_empty() => fresh.extend(notices),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "reminders could not be given");
+                    return;
+                }
+            }
+        }
+        match self.notices.put_notices(fresh).await {
+            Ok(()) => self.reminded = Some(today),
+            Err(error) => tracing::warn!(%error, "reminders could not be given"),
         }
     }
 
@@ -113,6 +151,7 @@ impl RegisterWatch {
             Ok((next, instructions)) => match self.take_up(&files, next, &instructions).await {
                 Ok(()) => {
                     self.settled = hash;
+                    self.reminded = None;
                     true
                 }
                 Err(error) => {
@@ -181,6 +220,14 @@ impl RegisterWatch {
         self.write("register/take", &next.hash, None, instructions)
             .await
             .map_err(|error| StoreError(error.to_string()))?;
+        let now = self.clock.now();
+        let tell = of_change(
+            &self.handle.current(),
+            &next,
+            now.to_zoned(london()).date(),
+            now,
+        );
+        self.notices.put_notices(tell).await?;
         tracing::info!(
             event = "register-taken-up",
             hash = %next.hash,

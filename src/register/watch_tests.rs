@@ -40,6 +40,7 @@ async fn bench(files: &RegisterFiles) -> Bench {
         handle.clone(),
         Arc::clone(&store) as _,
         Arc::clone(&store) as _,
+        Arc::clone(&store) as _,
         clock,
     )
     .await

@@ -215,6 +215,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         register.clone(),
         Arc::clone(&store) as _,
         Arc::clone(&store) as _,
+        Arc::clone(&store) as _,
         Arc::clone(&clock) as _,
     )
     .await?;

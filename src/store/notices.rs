@@ -131,6 +131,8 @@ kinds! {
     StaleNotice "stale-notice" "Your information for patients is out of date";
     /// A report or audit is due (R124).
     ReportDue "report-due" "A report is due";
+    /// An organisation's yearly assurance lapses or has lapsed (R163).
+    AssuranceDue "assurance-due" "A yearly assurance lapses";
     /// A review of the agreement is due (R168).
     ReviewDue "review-due" "A review is due";
     /// The exclusion list in its folder was refused; the one in force stays (R049).
