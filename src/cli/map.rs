@@ -1,7 +1,7 @@
 //! `openmig map`: one supplier message at hand to a `collection` Bundle, labels set, nothing withheld (no access rules
 //! apply to a file at hand); every dropped or degraded field to stderr.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,11 +11,11 @@ use crate::labelling::{ExclusionList, PracticeRules, label};
 use crate::mapping::{MappingContext, Tables, map};
 use crate::record::date::london;
 use crate::record::{GpRecord, NhsNumber, OdsCode};
-use crate::source::{SourceError, emis, systmone};
+use crate::source::{SourceError, SourceLimits, emis, systmone};
 
 /// Exit 0 when the file was read, 2 with the position when it was not.
 pub fn run(source: &str, file: &Path) -> ExitCode {
-    let bytes = match std::fs::read(file) {
+    let bytes = match read_file(file) {
         Ok(bytes) => bytes,
         Err(error) => return super::fail(&format!("{}: {error}", file.display()), 2),
     };
@@ -33,6 +33,21 @@ pub fn run(source: &str, file: &Path) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => super::fail(&error, 1),
     }
+}
+
+/// The bytes of a file, within the cap of an answer.
+fn read_file(file: &Path) -> std::io::Result<Vec<u8>> {
+    let max = SourceLimits::default().max_bytes;
+    let mut bytes = Vec::new();
+    let most = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    std::fs::File::open(file)?
+        .take(most)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() > max {
+        let error = SourceError::TooLarge(max);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, error));
+    }
+    Ok(bytes)
 }
 
 fn print(record: GpRecord) -> Result<(), Box<dyn std::error::Error>> {

@@ -300,7 +300,7 @@ mod tests {
         assert!(quantity(&tables, &sent(None, "5,6", "mmol/L")).is_none());
     }
 
-    // sources.md 4.8, 5
+    // SystmOne pitfall 5
     #[test]
     fn amounts_are_split_leniently_and_otherwise_stay_words() {
         let tables = Tables::load().unwrap();

@@ -17,6 +17,7 @@ mod immunization;
 mod loss;
 mod medication;
 mod merge;
+mod missing;
 mod observation;
 mod patient;
 mod plan;
@@ -158,7 +159,7 @@ pub fn map(record: GpRecord, ctx: &MappingContext<'_>) -> MappedRecord {
         family: record.family,
         standing: record.standing,
         resources,
-        gaps: admission::gaps(ctx.tables),
+        gaps: missing::gaps(ctx.tables, &record.missing),
         losses: losses.into_all(),
     }
 }

@@ -57,8 +57,27 @@ pub struct GpRecord {
     pub encounters: Vec<Encounter>,
     /// Every statement of the record, in the order of the source.
     pub entries: Vec<Entry>,
+    /// Parts that the source could not give, or that could not be read though the rest could: their sections are not whole.
+    pub missing: Vec<Missing>,
     /// What the adapter had to drop or degrade.
     pub losses: Vec<Loss>,
+}
+
+/// A part of the record that is not there though it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// A consultation or contact, with nothing in it.
+    Contact,
+    /// A course or an issue.
+    Medication,
+    /// An allergy.
+    Allergy,
+    /// A report or an investigation.
+    Report,
+    /// A referral.
+    Referral,
+    /// An entry that may have been of any kind.
+    Any,
 }
 
 /// The demographics that may leave, and the few that identity checks need (R022).

@@ -93,7 +93,7 @@ fn with(excluded: bool) -> Vec<Mapped> {
     it
 }
 
-// R047, governance.md 2.5 and 1.5 trap 7; issue 3.10: with and without are the same bytes in the same order
+// R047, EMIS pitfall 17: not even a date. governance.md 2.5 and 1.5 trap 7; issue 3.10: with and without are the same bytes in the same order
 #[test]
 fn nothing_tells_that_something_was_withheld() {
     let (a, b) = (

@@ -12,6 +12,11 @@ pub mod trace;
 pub mod worklist;
 pub mod xml;
 
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod pitfalls;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;

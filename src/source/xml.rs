@@ -1,7 +1,8 @@
 //! Hardened XML reading: no DTD, no external entities, depth, size and attribute caps, positions in errors.
 //!
 //! [`Pull`] streams from start tag to start tag over bytes that are already bounded; [`Element`] is the small tree of one
-//! item (an event, an encounter), read under its own caps, so that a message of 64 MB never becomes one tree.
+//! item (an event, an encounter), read under its own caps, so that a large message never becomes one tree. What a message
+//! makes its reader keep is bounded too ([`Pull::keep`]): many small items must not become much memory.
 //! Names are local names: prefixes and namespace declarations are ignored, as every supplier spells them differently.
 
 mod element;
@@ -35,10 +36,12 @@ pub struct Caps {
     pub attribute_bytes: usize,
     /// Bytes of text directly in one element.
     pub text_bytes: usize,
-    /// Elements of one [`Element`] tree.
+    /// Elements and attributes of one [`Element`] tree.
     pub item_nodes: usize,
     /// Bytes of text and attributes of one [`Element`] tree.
     pub item_bytes: usize,
+    /// Bytes of the message and of all that is kept of it.
+    pub kept_bytes: usize,
 }
 
 impl Default for Caps {
@@ -48,8 +51,9 @@ impl Default for Caps {
             attributes: 64,
             attribute_bytes: 64 * 1024,
             text_bytes: 1024 * 1024,
-            item_nodes: 200_000,
-            item_bytes: 8 * 1024 * 1024,
+            item_nodes: 30_000,
+            item_bytes: 2 * 1024 * 1024,
+            kept_bytes: 52 * 1024 * 1024,
         }
     }
 }
@@ -111,6 +115,14 @@ pub struct Pull<'a> {
     offset: u64,
     root_seen: bool,
     anything_seen: bool,
+    /// Bytes of the message, and of the words of items that were read.
+    held: usize,
+}
+
+/// An item that was read, or one that is over the caps of an item and was passed over.
+enum Item {
+    Whole(Element),
+    Over(XmlError),
 }
 
 /// One step through the message.
@@ -162,6 +174,7 @@ impl<'a> Pull<'a> {
             offset: (text.len() - body.len()) as u64,
             root_seen: false,
             anything_seen: false,
+            held: bytes.len(),
         })
     }
 
@@ -218,7 +231,41 @@ impl<'a> Pull<'a> {
     /// # Errors
     /// Not well-formed, or over a cap.
     pub fn element_without(&mut self, start: Start, names: &[&str]) -> Result<Element, XmlError> {
-        let mut nodes = 1_usize;
+        match self.read_item(start, names)? {
+            Item::Whole(element) => Ok(element),
+            Item::Over(error) => Err(error),
+        }
+    }
+
+    /// As [`Pull::element_without`], but an item that is over the caps of an item is passed over to its end and given as
+    /// `Err`: the rest of the message can be read all the same, and one part does not blank the others.
+    ///
+    /// # Errors
+    /// Not well-formed, or over a cap of the message.
+    pub fn item_without(
+        &mut self,
+        start: Start,
+        names: &[&str],
+    ) -> Result<Result<Element, XmlError>, XmlError> {
+        Ok(match self.read_item(start, names)? {
+            Item::Whole(element) => Ok(element),
+            Item::Over(error) => Err(error),
+        })
+    }
+
+    /// Says how many bytes the reader keeps by now of what it has read, its own estimate, words apart.
+    ///
+    /// # Errors
+    /// With the message itself and the words of its items, that is over the cap.
+    pub fn keep(&mut self, bytes: usize) -> Result<(), XmlError> {
+        if self.held.saturating_add(bytes) > self.caps.kept_bytes {
+            return Err(self.error("a record over the size cap"));
+        }
+        Ok(())
+    }
+
+    fn read_item(&mut self, start: Start, names: &[&str]) -> Result<Item, XmlError> {
+        let mut nodes = 1_usize + start.attributes.len();
         let mut bytes = start.size();
         let top = start.depth;
         let mut open = vec![Element::from(start)];
@@ -233,7 +280,7 @@ impl<'a> Pull<'a> {
                     self.leave(depth)?;
                 }
                 Step::Open(start) => {
-                    nodes += 1;
+                    nodes += 1 + start.attributes.len();
                     bytes = bytes.saturating_add(start.size());
                     let mut element = Element::from(start);
                     element.passed_over = names.contains(&element.name.as_str());
@@ -243,7 +290,7 @@ impl<'a> Pull<'a> {
                     bytes = bytes.saturating_add(text.len());
                     if let Some(element) = open.last_mut() {
                         if element.text.len() + text.len() > self.caps.text_bytes {
-                            return Err(self.error("a text over the size cap"));
+                            return self.pass_over(top, "a text over the size cap");
                         }
                         element.text.push_str(&text);
                     }
@@ -257,18 +304,31 @@ impl<'a> Pull<'a> {
                     }
                     match open.last_mut() {
                         Some(parent) => parent.children.push(done),
-                        None => return Ok(done),
+                        None => {
+                            // Its words may be kept twice: as what was said, and as the term of its code.
+                            self.held = self.held.saturating_add(bytes.saturating_mul(2));
+                            return Ok(Item::Whole(done));
+                        }
                     }
                 }
                 Step::End => return Err(self.error("the end inside an element")),
             }
             if nodes > self.caps.item_nodes {
-                return Err(self.error("an item with too many elements"));
+                return self.pass_over(top, "an item with too many elements");
             }
             if bytes > self.caps.item_bytes {
-                return Err(self.error("an item over the size cap"));
+                return self.pass_over(top, "an item over the size cap");
             }
         }
+    }
+
+    /// Goes on to the end of an item that is over a cap.
+    fn pass_over(&mut self, top: usize, what: &str) -> Result<Item, XmlError> {
+        let error = self.error(what);
+        if self.depth >= top {
+            self.leave(top)?;
+        }
+        Ok(Item::Over(error))
     }
 
     /// Reads on to the end of the message: what follows must be well-formed too.

@@ -320,7 +320,7 @@ fn a_refusal_stands_and_the_patient_may_change_their_mind() {
     gateway.token(&Ask::consent(number));
 }
 
-// R008, R062, R064: the practice's flag decides, now
+// R008, R062, R064, EMIS pitfall 21: the practice's flag decides, now; nothing that was held outlives it
 #[test]
 fn a_change_of_the_flag_is_obeyed_by_the_next_request() {
     use openmig::sandbox::story::Sharing;

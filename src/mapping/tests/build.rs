@@ -55,6 +55,7 @@ pub fn record(family: SourceFamily) -> GpRecord {
         ],
         encounters: Vec::new(),
         entries: Vec::new(),
+        missing: Vec::new(),
         losses: Vec::new(),
     }
 }

@@ -478,7 +478,7 @@ fn investigations_stand_in_their_class_and_recent_ones_twice() {
     );
 }
 
-// R029, sources.md 3.9, 8 and 4.8, 15
+// R029, EMIS pitfall 8, SystmOne pitfall 15
 #[test]
 fn blood_pressures_are_paired_by_code_and_variant_and_never_across_restrictions() {
     let record = fixture("blood-pressure");
@@ -528,7 +528,7 @@ fn blood_pressures_are_paired_by_code_and_variant_and_never_across_restrictions(
     assert!(codings.iter().any(|(_, code)| code == "246A."));
 }
 
-// sources.md 4.8, 1
+// SystmOne pitfall 1
 #[test]
 fn the_same_code_twice_in_one_event_is_one_statement_unless_one_is_private() {
     let record = fixture("systmone-event");

@@ -242,3 +242,59 @@ fn what_only_holds_its_entries_is_no_encounter() {
             .all(|l| l.native_id.as_deref() != Some("bracket"))
     );
 }
+
+// EMIS pitfall 18: a dental procedure is a procedure
+#[test]
+fn a_dental_procedure_is_no_condition() {
+    let mut dental = said(
+        "dental",
+        Coded::term("Insertion of dental implant"),
+        day(2020, 1, 1),
+    );
+    dental.category = Some("Dental procedure".to_owned());
+    let mut record = emis();
+    record.entries = vec![dental];
+    let record = mapped(record);
+    let one = of(&record, "dental", Kind::Procedure);
+    assert!(one.sections.contains(&Section::Operations));
+    assert!(
+        record
+            .resources
+            .iter()
+            .all(|one| one.kind != Kind::Condition)
+    );
+}
+
+// SystmOne pitfall 18: one row is a plan and its one order, and both have ids of their own
+#[test]
+fn an_acute_course_is_a_plan_and_an_order() {
+    let body = course(Medication {
+        course: Course::Acute,
+        status: CourseStatus::Unknown,
+        start: Some(day(2026, 5, 1)),
+        end: Some(day(2026, 5, 29)),
+        is_own_issue: true,
+        ..Medication::default()
+    });
+    let mut record = systmone();
+    record.entries = vec![entry(
+        "acute",
+        Coded::term("Amoxicillin"),
+        day(2026, 5, 1),
+        body,
+    )];
+    let record = mapped(record);
+    let made: Vec<&crate::mapping::Mapped> = record
+        .resources
+        .iter()
+        .filter(|one| one.native_id == "acute" && one.kind == Kind::MedicationRequest)
+        .collect();
+    let [plan, order] = made.as_slice() else {
+        panic!("{}", made.len())
+    };
+    assert_ne!(plan.id, order.id);
+    assert_ne!(
+        value(plan)["identifier"][0]["value"],
+        value(order)["identifier"][0]["value"]
+    );
+}

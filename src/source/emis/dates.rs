@@ -240,7 +240,7 @@ mod tests {
         date.unwrap().to_fhir()
     }
 
-    // Pitfall 1: dates are padded to 1 January; the part says how much is meant.
+    // EMIS pitfall 1: dates are padded to 1 January; the part says how much is meant.
     #[test]
     fn openhr_precision_is_the_date_part() {
         let value = Some("1999-01-01T00:00:00");
@@ -261,7 +261,7 @@ mod tests {
         );
     }
 
-    // Pitfall 26: local time without offset gets London's; never for a date alone.
+    // EMIS pitfall 26: local time without offset gets London's; never for a date alone.
     #[test]
     fn local_times_are_londons() {
         let at = |v| fhir(by_part(Some("YMDT"), Some(v)));

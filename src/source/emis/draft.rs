@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::record::{
-    Body, Encounter, Entry, GpRecord, OdsCode, Organisation, PatientDetails, Problem, Restriction,
-    SourceFamily, Staff, Standing,
+    Body, Encounter, Entry, GpRecord, Missing, OdsCode, Organisation, PatientDetails, Problem,
+    Restriction, SourceFamily, Staff, Standing,
 };
 use crate::source::emis::identifying;
 use crate::source::emis::losses::{Losses, Spot};
@@ -26,6 +26,11 @@ pub(super) fn is_null(id: &str) -> bool {
     id.is_empty() || id.bytes().all(|b| matches!(b, b'0' | b'-' | b'{' | b'}'))
 }
 
+/// Bytes of an entry with its ids and what is needed to draw its links, words apart.
+pub(super) const ENTRY: usize = 1_800;
+/// Bytes of a loss or a link.
+const LOSS: usize = 320;
+
 /// A problem row on its way to its entry.
 pub(super) struct ProblemRow {
     pub event: String,
@@ -43,6 +48,8 @@ pub(super) struct Draft {
     pub encounters: Vec<Encounter>,
     pub entries: Vec<Entry>,
     pub losses: Losses,
+    /// Parts that could not be read though the rest could.
+    pub missing: Vec<Missing>,
     /// Policies that the message lists.
     pub policies: HashSet<String>,
     /// Other names of the same thing (EMIS Open `RefID`) to its id.
@@ -60,6 +67,20 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Bytes that are kept so far, words apart.
+    pub fn weight(&self) -> usize {
+        let links = self.members.len() + self.parts.len() + self.problem_links.len();
+        let things = self.staff.len()
+            + self.organisations.len()
+            + self.aliases.len()
+            + self.policies.len()
+            + self.missing.len();
+        self.entries.len() * ENTRY
+            + (self.encounters.len() + self.problems.len()) * ENTRY / 2
+            + self.losses.0.len() * LOSS
+            + (links + things) * LOSS
+    }
+
     /// Draws the links and gives the record.
     pub fn finish(mut self, practice: &OdsCode) -> GpRecord {
         self.resolve_aliases();
@@ -83,6 +104,7 @@ impl Draft {
             organisations: self.organisations,
             encounters: self.encounters,
             entries: self.entries,
+            missing: self.missing,
             losses: self.losses.0,
         }
     }
@@ -279,6 +301,8 @@ impl Draft {
                     if let Some(more) = restricted.get(&encounter) {
                         restrict(&mut entry.restrictions, more);
                     }
+                    let spot = Spot::new("encounter/component", Some(&id));
+                    self.losses.add(&spot, "event", "no-place");
                 }
                 Some(_) => {}
             }
@@ -289,7 +313,12 @@ impl Draft {
         let mut parts = std::mem::take(&mut self.parts);
         parts.sort_by_key(|(_, _, distance)| *distance);
         for (parent, child, _) in parts {
-            if !index.contains_key(&parent) || parent == child {
+            if parent == child {
+                continue;
+            }
+            if !index.contains_key(&parent) {
+                let spot = Spot::new("part", Some(&child));
+                self.losses.add(&spot, "", "dangling-link");
                 continue;
             }
             match self.entry(index, &child) {

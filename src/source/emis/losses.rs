@@ -120,7 +120,7 @@ fn reason(name: &str) -> &'static str {
 }
 
 /// Elements that hold what somebody typed, in both formats.
-const FREE_TEXT: &[&str] = &[
+pub(super) const FREE_TEXT: &[&str] = &[
     // OpenHR
     "associatedText",
     "reportSummary",
@@ -199,6 +199,7 @@ const ADMINISTRATIVE: &[&str] = &[
     "property",
     "customRegistrationField",
     "emisPatientNumber",
+    "problemPage",
     "preferredHCPUserInRole",
     "patientIdentifier",
     "address",
@@ -372,6 +373,7 @@ const ADMINISTRATIVE: &[&str] = &[
 /// Elements that say something of the patient's care for which the record has no field, in both formats.
 const NO_PLACE: &[&str] = &[
     "qualifier",
+    "organisation",
     "location",
     "clinicalPurpose",
     "prescribedAsContraceptive",

@@ -1,5 +1,6 @@
 //! The third-party sample, small messages for every pitfall of sources.md 3.9 that concerns parsing, and bad input.
 
+mod conformance;
 mod emis_open;
 mod hostile;
 mod links;

@@ -164,7 +164,7 @@ pub(super) fn yes(text: Option<&str>) -> bool {
 mod tests {
     use super::*;
 
-    // Pitfall 9: prior art turns `<=` into "greater or equal". Ours stays.
+    // EMIS pitfall 9: prior art turns `<=` into "greater or equal". Ours stays.
     #[test]
     fn comparators_stay_what_they_are() {
         for sign in ["<", "<=", ">=", ">"] {
@@ -205,7 +205,7 @@ mod tests {
         }
     }
 
-    // Pitfall 10.
+    // EMIS pitfall 10.
     #[test]
     fn ranges_two_bounds_inclusive_one_bound_exclusive() {
         let bound = |sign, number| Bound { sign, number };

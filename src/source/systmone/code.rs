@@ -115,7 +115,7 @@ pub fn quantity(text: &str) -> Option<Quantity> {
 mod tests {
     use super::*;
 
-    // sources.md 4.8, 5
+    // SystmOne pitfall 5
     #[test]
     fn quantities_split_where_they_can() {
         let read = |text: &str| {

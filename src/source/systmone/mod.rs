@@ -137,4 +137,6 @@ fn request(ask: &RecordAsk, api_key: &str) -> String {
 }
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::event::Clinical;
 use crate::record::{
-    Address, GpRecord, Loss, OdsCode, PartialDate, PatientDetails, Registration, Sex, Sharing,
-    SourceFamily, Staff, Standing,
+    Address, GpRecord, Loss, Missing, OdsCode, PartialDate, PatientDetails, Registration, Sex,
+    Sharing, SourceFamily, Staff, Standing,
 };
 use crate::source::xml::{Element, Pull, Start};
 use crate::source::{SourceError, SourceRefusal};
@@ -125,12 +125,19 @@ fn response(
             }
             "Clinical" => {
                 while let Some(child) = pull.child_of(start.depth)? {
-                    if child.name == "Event" {
-                        clinical.event(&pull.element_without(child, &["Narrative"])?);
-                    } else {
+                    if child.name != "Event" {
                         let path = format!("Response/Clinical/{}", child.name);
                         lose(&mut clinical.losses, &path, "unknown-element");
+                        continue;
                     }
+                    match pull.item_without(child, &["Narrative"])? {
+                        Ok(event) => clinical.event(&event),
+                        Err(_) => {
+                            lose(&mut clinical.losses, "Response/Clinical/Event", "too-large");
+                            clinical.missing.push(Missing::Any);
+                        }
+                    }
+                    pull.keep(clinical.weight())?;
                 }
             }
             "NonClinical" => {
@@ -144,7 +151,13 @@ fn response(
                     lose(&mut clinical.losses, &path, "administrative");
                 }
             }
-            "Metadata" => metadata(&pull.element(start)?, &mut clinical),
+            "Metadata" => {
+                while let Some(child) = pull.child_of(start.depth)? {
+                    let element = pull.element(child)?;
+                    metadata(&element, &mut clinical);
+                    pull.keep(clinical.weight())?;
+                }
+            }
             "RecordState" => {
                 lose(
                     &mut clinical.losses,
@@ -172,6 +185,7 @@ fn response(
         organisations: clinical.organisations,
         encounters: clinical.encounters,
         entries: clinical.entries,
+        missing: clinical.missing,
         losses: clinical.losses,
     })))
 }
@@ -262,11 +276,9 @@ fn demographics(
 }
 
 /// `Metadata/User` gives names to user names; `Site` is only where letters go.
-fn metadata(metadata: &Element, clinical: &mut Clinical) {
-    for user in metadata.children("User") {
-        let Some(id) = user.text_of("UserName") else {
-            continue;
-        };
+fn metadata(user: &Element, clinical: &mut Clinical) {
+    let id = user.text_of("UserName").filter(|_| user.name == "User");
+    if let Some(id) = id {
         let name: Vec<&str> = ["Title", "FirstName", "MiddleNames", "Surname"]
             .iter()
             .filter_map(|part| user.text_of(part))
@@ -280,7 +292,8 @@ fn metadata(metadata: &Element, clinical: &mut Clinical) {
             gmc: gmc.flatten().map(ToOwned::to_owned),
         });
     }
-    leftovers(metadata, "Response/Metadata", &mut clinical.losses);
+    let path = format!("Response/Metadata/{}", user.name);
+    leftovers(user, &path, &mut clinical.losses);
 }
 
 /// What is beside the fields that are read is the practice's own business.

@@ -131,7 +131,7 @@ fn real_sample_is_read_whole() {
     );
 }
 
-// 4.8, 1
+// SystmOne pitfall 1
 #[test]
 fn same_code_plain_and_as_problem_is_one_entry() {
     let record = event(&format!(
@@ -155,7 +155,7 @@ fn same_code_plain_and_as_problem_is_one_entry() {
     );
 }
 
-// 4.8, 2: links name the problem, wherever it was recorded; a link to what is not here is dropped and counted
+// SystmOne pitfall 2: links name the problem, wherever it was recorded; a link to what is not here is dropped and counted
 #[test]
 fn links_point_at_the_problem_entry() {
     let record = event(&format!(
@@ -169,7 +169,7 @@ fn links_point_at_the_problem_entry() {
     assert!(record.losses.iter().any(|l| l.reason == "link-to-nothing"));
 }
 
-// 4.8, 3 and 4: only an absent element is no value; a missing unit stays missing
+// SystmOne pitfalls 3 and 4: only an absent element is no value; a missing unit stays missing
 #[test]
 fn zero_is_a_value_and_units_are_not_guessed() {
     let record = event(&code("<Value>0</Value>"));
@@ -182,7 +182,7 @@ fn zero_is_a_value_and_units_are_not_guessed() {
     assert_eq!((quantity.value.as_str(), &quantity.unit), ("0", &None));
 }
 
-// 4.8, 6: an end before its start is dropped and counted, the course has still ended
+// SystmOne pitfall 6: an end before its start is dropped and counted, the course has still ended
 #[test]
 fn end_before_start_is_repaired_and_counted() {
     let record = event(
@@ -198,7 +198,7 @@ fn end_before_start_is_repaired_and_counted() {
     assert!(record.losses.iter().any(|l| l.reason == "end-before-start"));
 }
 
-// 4.8, 3 and 17: a sensitivity is what was recorded, to the drug beside it; -1 is no product
+// SystmOne pitfalls 3 and 17: a sensitivity is what was recorded, to the drug beside it; -1 is no product
 #[test]
 fn sensitivity_keeps_code_and_drug_apart() {
     let record = event(
@@ -216,7 +216,7 @@ fn sensitivity_keeps_code_and_drug_apart() {
     assert!(substance.codings.is_empty());
 }
 
-// 4.8, 11: local codes keep their own system
+// SystmOne pitfall 11: local codes keep their own system
 #[test]
 fn local_codes_are_kept_apart() {
     let record = event(
@@ -225,7 +225,7 @@ fn local_codes_are_kept_apart() {
     assert_eq!(record.entries[0].code.codings[0].system, system::TPP_LOCAL);
 }
 
-// 4.8, 12
+// SystmOne pitfall 12
 #[test]
 fn done_by_is_free_text_with_a_role() {
     let record = event(&code(""));
@@ -237,7 +237,7 @@ fn done_by_is_free_text_with_a_role() {
     assert_eq!(record.entries[0].clinician.as_deref(), Some("cp1"));
 }
 
-// 4.8, 16: results belong to the report of their event
+// SystmOne pitfall 16: results belong to the report of their event
 #[test]
 fn results_hang_off_the_one_report_of_their_event() {
     let record = event(&format!(
@@ -263,7 +263,7 @@ fn results_hang_off_the_one_report_of_their_event() {
     );
 }
 
-// 4.8, 21: what is not known is skipped and counted
+// SystmOne pitfall 21: what is not known is skipped and counted
 #[test]
 fn unknown_elements_are_counted() {
     let record = event(&format!(
@@ -328,6 +328,7 @@ fn events_of_words_alone_are_no_encounter() {
     );
 }
 
+// SystmOne pitfall 10: no precision is made up, and none is thrown away
 #[test]
 fn midnight_is_a_day() {
     let record = with_events(&format!(
@@ -484,4 +485,119 @@ fn two_answers_in_one_are_refused() {
         let error = read(xml.as_bytes(), &practice()).unwrap_err();
         assert!(matches!(error, crate::source::SourceError::Mismatch(_)));
     }
+}
+
+// SystmOne pitfall 7: an empty element says nothing, wherever it stands
+#[test]
+fn an_empty_element_is_absent() {
+    let record = event(
+        "<Medication><MedicationType/><Drug Scheme='Dmd' ProductID='' Name='x'/><Dose/><Quantity/><StartDate>2024-05-01</StartDate>\
+         <EndDate>2031-05-01</EndDate><EndReason/></Medication>",
+    );
+    let Body::Medication(course) = &record.entries[0].body else {
+        unreachable!()
+    };
+    assert_eq!((&course.stopped, &course.dosage), (&None, &None));
+    assert_eq!(course.status, CourseStatus::Unknown, "the day decides");
+    assert!(record.entries[0].code.codings.is_empty());
+}
+
+// SystmOne pitfall 8: one state of a course, from one place; a reason means stopped, whatever the dates say
+#[test]
+fn a_course_has_one_state() {
+    let status = |end: &str, reason: &str| {
+        let record = event(&format!(
+            "<RepeatMedication><Drug Name='x'/><StartDate>2024-05-01</StartDate>{end}<EndReason>{reason}</EndReason></RepeatMedication>"
+        ));
+        match &record.entries[0].body {
+            Body::Medication(course) => course.status,
+            _ => unreachable!(),
+        }
+    };
+    assert_eq!(status("", ""), CourseStatus::Active);
+    assert_eq!(status("", "Side Effect"), CourseStatus::Stopped);
+    let end = "<EndDate>2031-01-01</EndDate>";
+    assert_eq!(status(end, "Side Effect"), CourseStatus::Stopped);
+    assert_eq!(status(end, ""), CourseStatus::Unknown);
+}
+
+// SystmOne pitfall 13: what carries no mark is not restricted, and a mark that is no plain no restricts
+#[test]
+fn only_a_plain_no_is_no_mark() {
+    for (mark, hidden) in [
+        ("", false),
+        ("Private='false'", false),
+        ("Private='0'", false),
+        ("Private='true'", true),
+        ("Private='1'", true),
+        ("Private=''", true),
+        ("Private='no'", true),
+    ] {
+        let record = event(&format!(
+            "<ClinicalCode {mark}><Code Scheme='CTV3' Code='X3003' Term='t'/></ClinicalCode>"
+        ));
+        assert_eq!(!record.entries[0].restrictions.is_empty(), hidden, "{mark}");
+    }
+}
+
+// SystmOne pitfall 14: lines of any length are passed over, control characters are refused
+#[test]
+fn huge_narrative_is_passed_over() {
+    let line = "x".repeat(900_000);
+    let narrative = format!(
+        "<Narrative>{}</Narrative>",
+        format!("<Line>{line}</Line>").repeat(9)
+    );
+    let record = event(&format!("{narrative}{}", code("")));
+    assert_eq!(record.entries.len(), 1);
+    assert!(record.missing.is_empty());
+    let xml = "<ClientIntegrationResponse><Response>\u{1}</Response></ClientIntegrationResponse>";
+    assert!(read(xml.as_bytes(), &practice()).is_err());
+}
+
+// SystmOne pitfall 19: fully registered is GMS with no end of care; nothing else
+#[test]
+fn only_gms_patients_are_the_practices() {
+    let of = |more: &str| {
+        let xml = format!(
+            "<ClientIntegrationResponse><Response><Demographics>{more}</Demographics></Response></ClientIntegrationResponse>"
+        );
+        read(xml.as_bytes(), &practice())
+            .unwrap()
+            .standing
+            .registration
+    };
+    let kind = |kind: &str| format!("<RegistrationType>{kind}</RegistrationType>");
+    assert_eq!(of(&kind("GMS")), Registration::Full);
+    assert_eq!(of(&kind("Applied")), Registration::Full, "the real sample");
+    assert_eq!(of(&kind("Temporary Resident")), Registration::Temporary);
+    assert_eq!(
+        of(&kind("Private")),
+        Registration::Other("Private".to_owned())
+    );
+    assert_eq!(of(""), Registration::Unknown);
+    for ended in [
+        "<CareEndDate>2024-01-01</CareEndDate>",
+        "<DateOfDeath>?</DateOfDeath>",
+    ] {
+        assert_eq!(of(&format!("{}{ended}", kind("GMS"))), Registration::Ended);
+    }
+}
+
+// SystmOne pitfall 20: relationships are in no tab; their names are never taken apart
+#[test]
+fn relationships_are_counted_and_not_read() {
+    let record = event("<Relationship><Name>Maria del Carmen Abbot</Name></Relationship>");
+    assert!(
+        record
+            .staff
+            .iter()
+            .all(|staff| !staff.name.contains("Carmen"))
+    );
+    assert!(
+        record
+            .losses
+            .iter()
+            .any(|l| l.path.ends_with("Relationship") && l.reason == "no-tab")
+    );
 }

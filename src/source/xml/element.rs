@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use sha2::{Digest, Sha256};
+
 use super::{Attribute, Start, find_attribute};
 
 /// One element with all that is in it.
@@ -54,6 +56,45 @@ impl Element {
             .iter()
             .filter(move |c| c.name == name)
             .inspect(|c| c.read.set(true))
+    }
+
+    /// The first child of this name that fits. Those before it that do not fit count as read too; those behind it do not.
+    #[must_use]
+    pub fn which(&self, name: &str, fits: impl Fn(&Element) -> bool) -> Option<&Element> {
+        let mut all = self.children.iter().filter(|c| c.name == name);
+        all.find(|c| {
+            c.read.set(true);
+            fits(c)
+        })
+    }
+
+    /// A short digest of what it says, but for elements of these names: for ids of things that the source gives none.
+    #[must_use]
+    pub fn digest(&self, without: &[&str]) -> String {
+        let mut hash = Sha256::new();
+        self.feed(without, &mut hash);
+        let bytes = hash.finalize();
+        bytes.iter().take(10).map(|b| format!("{b:02x}")).collect()
+    }
+
+    fn feed(&self, without: &[&str], hash: &mut Sha256) {
+        if without.contains(&self.name.as_str()) {
+            return;
+        }
+        let mut add = |text: &str| {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        };
+        add(&self.name);
+        for attribute in &self.attributes {
+            add(&attribute.name);
+            add(&attribute.value);
+        }
+        add(self.text.trim());
+        for child in &self.children {
+            child.feed(without, hash);
+        }
+        hash.update([0xff]);
     }
 
     /// Every child, in order, all marked as read.

@@ -134,7 +134,9 @@ impl Reader {
             return Err(SourceError::Fault(format!("messaging error {number}")));
         }
         let asked = element.at(&["MessagePurpose", "Get", "MRGetType"]);
-        if asked.and_then(Element::own_text).is_some_and(|t| t != "1") {
+        let part = element.at(&["MessagePurpose", "Get", "DataSet"]);
+        let part = part.and_then(Element::own_text).is_some_and(|t| t != "0");
+        if part || asked.and_then(Element::own_text).is_some_and(|t| t != "1") {
             return Err(SourceError::Mismatch("it is not the whole record"));
         }
         let created = dates::assigned(element.text_of("DateCreated"), None, None);

@@ -6,7 +6,7 @@ use crate::record::{
 use crate::source::emis::codes::{self, RawCode};
 use crate::source::emis::dates;
 use crate::source::emis::draft::{Draft, is_null, native};
-use crate::source::emis::losses::{Losses, Spot};
+use crate::source::emis::losses::{FREE_TEXT, Losses, Spot};
 use crate::source::emis::openhr::clinical;
 use crate::source::emis::values::{count, words};
 use crate::source::emis::words as terms;
@@ -65,7 +65,8 @@ pub(super) fn own_id(element: &Element, kind: Kind, path: &str, draft: &mut Draf
         (Some(guid), None) => guid,
         (None, Some(number)) => kind.name(number),
         (None, None) => {
-            let id = format!("at-{}", element.position);
+            // From what it says, not from its place: taking another thing away must not change it.
+            let id = format!("made-{}", element.digest(FREE_TEXT));
             draft
                 .losses
                 .add(&Spot::new(path, Some(&id)), "GUID", "missing-id");

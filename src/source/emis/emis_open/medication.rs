@@ -150,7 +150,7 @@ mod tests {
         medication.status
     }
 
-    // Pitfall 7: past its expiry date and still C is not cancelled.
+    // EMIS pitfall 7: past its expiry date and still C is not cancelled.
     #[test]
     fn expired_and_stopped_differ() {
         let past = date(2014, 1, 1);

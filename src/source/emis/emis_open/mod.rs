@@ -9,7 +9,7 @@ mod pathology;
 
 use std::collections::HashMap;
 
-use crate::record::{Body, GpRecord, OdsCode, PartialDate};
+use crate::record::{Body, GpRecord, Missing, OdsCode, PartialDate};
 use crate::source::SourceError;
 use crate::source::emis::draft::Draft;
 use crate::source::emis::losses::Spot;
@@ -31,17 +31,18 @@ pub(super) fn read(
             Some((list, item)) => {
                 while let Some(start) = pull.child_of(start.depth)? {
                     // Attachments' content may be larger than any item: it is passed over, as it never leaves.
-                    let element = pull.element_without(start, &["AttachmentData"])?;
-                    if element.name == *item {
-                        reader.list_item(list, &element);
-                    } else {
-                        reader.put_aside(list, &element, "unknown-element");
+                    match pull.item_without(start, &["AttachmentData"])? {
+                        Ok(element) if element.name == *item => reader.list_item(list, &element),
+                        Ok(element) => reader.put_aside(list, &element, "unknown-element"),
+                        Err(_) => reader.too_large(list, item),
                     }
+                    pull.keep(reader.draft.weight())?;
                 }
             }
             None => {
                 let element = pull.element(start)?;
                 reader.part(&element)?;
+                pull.keep(reader.draft.weight())?;
             }
         }
     }
@@ -122,6 +123,9 @@ impl Reader {
 
     fn part(&mut self, element: &Element) -> Result<(), SourceError> {
         match element.name.as_str() {
+            "Registration" if self.draft.patient.nhs_number.is_some() => {
+                return Err(SourceError::Mismatch("two records in one"));
+            }
             "Registration" => self.registration(element),
             "RegistrationStatus" => self.registration_status(element),
             "Originator" => self.originator(element),
@@ -133,6 +137,30 @@ impl Reader {
             _ => self.put_aside("MedicalRecord", element, "unknown-element"),
         }
         Ok(())
+    }
+
+    /// An item over the caps: the sections that it may have stood in are not whole.
+    fn too_large(&mut self, list: &str, item: &str) {
+        self.draft
+            .losses
+            .add(&Spot::new(list, None), item, "too-large");
+        self.draft.missing.push(match list {
+            "MedicationList" | "IssueList" => Missing::Medication,
+            "AllergyList" => Missing::Allergy,
+            "ReferralList" => Missing::Referral,
+            "InvestigationList" | "EDIPathologyReportList" => Missing::Report,
+            // In no tab, or names of people and places.
+            "DiaryList"
+            | "NoteList"
+            | "AppointmentList"
+            | "TestRequestHeaderList"
+            | "AttachmentList"
+            | "PeopleList"
+            | "LocationList"
+            | "LocationTypeList"
+            | "PolicyList" => return,
+            _ => Missing::Any,
+        });
     }
 
     fn put_aside(&mut self, path: &str, element: &Element, reason: &str) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::record::{Body, Coded, Observation, Range, Report, Specimen, Value};
-use crate::source::emis::losses::{Losses, Spot};
+use crate::source::emis::losses::{FREE_TEXT, Losses, Spot};
 use crate::source::emis::values::{self, Bound, words};
 use crate::source::emis::words as terms;
 use crate::source::xml::Element;
@@ -124,7 +124,7 @@ impl Reader {
         let own = super::item::id(element);
         let _ = (element.text_of("ReportID"), element.text_of("SpecimenID"));
         let mut specimen = Specimen {
-            id: own.unwrap_or_else(|| format!("{header}-at-{}", element.position)),
+            id: own.unwrap_or_else(|| format!("{header}-{}", element.digest(FREE_TEXT))),
             kind: kind.unwrap_or_default(),
             collected,
             received,

@@ -22,6 +22,8 @@ pub(super) struct Admin {
     users: HashMap<String, Option<String>>,
     roles: HashMap<String, Option<String>>,
     in_role: Vec<InRole>,
+    /// What kind of place a location is, by id.
+    pub locations: HashMap<String, String>,
     /// Local mixtures by id.
     pub mixtures: HashMap<String, String>,
     /// The patient whose record this is.
@@ -132,6 +134,12 @@ impl Admin {
                 });
                 draft.losses.rest(&spot, element, "administrative");
             }
+            "location" => {
+                if let Some(kind) = element.child("locationType").and_then(term) {
+                    self.locations.insert(id, kind.to_owned());
+                }
+                draft.losses.rest(&spot, element, "administrative");
+            }
             "localMixture" => {
                 if let Some(name) = element.text_of("name") {
                     self.mixtures.insert(id, name.to_owned());
@@ -205,6 +213,10 @@ impl Admin {
         details.surname = person.surname;
         details.birth_date = person.birth;
         details.sex = person.sex;
+        for _ in person.addresses.iter().skip(1) {
+            let spot = Spot::new("adminDomain/person", patient.person.as_deref());
+            draft.losses.add(&spot, "address", "administrative");
+        }
         details.address = address(person.addresses, temporary);
         details.death_date = patient.death;
         details.usual_gp = patient.usual_gp;
@@ -327,11 +339,7 @@ fn patient(id: String, element: &Element, spot: &Spot, losses: &mut Losses) -> P
     let nhs_numbers = element
         .children("patientIdentifier")
         .filter(|i| !deleted(i))
-        .filter(|i| {
-            let kind = i.text_of("identifierType");
-            let _ = i.text_of("value");
-            kind == Some("NHS")
-        })
+        .filter(|i| i.text_of("identifierType") == Some("NHS"))
         .filter_map(|i| i.text_of("value"))
         .map(|value| value.chars().filter(|c| !matches!(c, ' ' | '-')).collect())
         .collect();
@@ -372,10 +380,7 @@ fn caseload(element: &Element, spot: &Spot, losses: &mut Losses) -> Caseload {
             element.text_of("dateRecorded"),
         ),
         kind: kind.and_then(Element::own_text).map(str::to_owned),
-        words: kind.and_then(|k| {
-            let _ = k.attr("userDefined");
-            k.attr("originalTerm").map(str::to_owned)
-        }),
+        words: kind.and_then(|k| k.attr("originalTerm").map(str::to_owned)),
         dummy: kind.is_some_and(|k| yes(k.attr("dummy"))),
         status: written.map(str::to_owned),
         left: element.text_of("dateEnded").is_some()

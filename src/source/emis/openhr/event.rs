@@ -118,6 +118,11 @@ impl Reader {
                 self.draft.parts.push((id.to_owned(), native(child), 0));
                 members += 1;
             }
+            // The same link from the other end.
+            if let Some(parent) = whole.text_of("parentLink").map(native) {
+                self.groups.insert(parent.clone());
+                self.draft.parts.push((parent, id.to_owned(), 0));
+            }
         }
         read.group = read.value.is_none() && (kind == "INV" || members > 0);
         if read.group && !read.ranges.is_empty() {

@@ -17,6 +17,7 @@ impl Reader {
         if !self.belongs(element, &spot) {
             return;
         }
+        let location_type = self.place(element);
         let losses = &mut self.draft.losses;
         let date = effective_time(element, "effectiveTime", &spot, losses);
         let recorded = losses.instant(
@@ -33,10 +34,7 @@ impl Reader {
             clinician: author.or(typist),
             organisation: reference(element, "organisation"),
             method: element.text_of("consultationType").map(str::to_owned),
-            location_type: element
-                .child("locationType")
-                .and_then(term)
-                .map(str::to_owned),
+            location_type,
             duration_minutes: element.child("duration").and_then(minutes),
             complete: element.attr("complete").is_none_or(|c| yes(Some(c))),
             only_holds: false,
@@ -44,8 +42,6 @@ impl Reader {
             restrictions: restrictions(element),
         };
         for component in element.children("component") {
-            // The page is layout.
-            let _ = component.text_of("problemPage");
             let Some(event) = reference(component, "event") else {
                 continue;
             };
@@ -56,6 +52,15 @@ impl Reader {
         }
         self.draft.losses.sweep(&spot, element);
         self.draft.encounters.push(encounter);
+    }
+
+    /// What kind of place it was: as the encounter says, else as its location does.
+    fn place(&self, element: &Element) -> Option<String> {
+        let own = element.child("locationType").and_then(term);
+        own.map(str::to_owned).or_else(|| {
+            let location = reference(element, "location")?;
+            self.admin.locations.get(&location).cloned()
+        })
     }
 
     /// A problem: it has its defining event's GUID (sources.md 3.2). A deleted one only downgrades the event to an
@@ -101,7 +106,11 @@ impl Reader {
             parent,
         };
         for link in element.children("eventLink").filter(|l| !deleted(l)) {
-            let _ = (link.text_of("eventType"), link.text_of("eventLinkType"));
+            let _ = link.text_of("eventType");
+            // That one follows on from the other is more than that they belong together.
+            if link.text_of("eventLinkType") == Some("FOL") {
+                losses.add(&spot, "eventLink/eventLinkType", "no-place");
+            }
             if let Some(event) = link.text_of("id") {
                 self.draft.problem_links.push((id.clone(), native(event)));
             }

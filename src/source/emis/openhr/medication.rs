@@ -156,7 +156,7 @@ mod tests {
         status
     }
 
-    // Pitfall 6 and 7: trust the course's own word; expired and cancelled differ.
+    // EMIS pitfalls 6 and 7: trust the course's own word; expired and cancelled differ.
     #[test]
     fn the_courses_own_word_counts() {
         assert_eq!(status(Some("A"), true), CourseStatus::Active);
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(status(None, false), CourseStatus::Completed);
     }
 
-    // Pitfall 6: inactive without a cancellation date ended with its last issue.
+    // EMIS pitfall 6: inactive without a cancellation date ended with its last issue.
     #[test]
     fn the_end_follows_from_the_last_issue() {
         let last = dates::iso_day("2020-01-01").unwrap();

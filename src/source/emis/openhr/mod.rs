@@ -12,11 +12,11 @@ pub(super) use event::{clinical, immunisation};
 
 use std::collections::{HashMap, HashSet};
 
-use crate::record::{Body, Coded, Entry, GpRecord, NhsNumber, OdsCode, Restriction};
+use crate::record::{Body, Coded, Entry, GpRecord, Missing, NhsNumber, OdsCode, Restriction};
 use crate::source::SourceError;
 use crate::source::emis::codes::{self, RawCode};
-use crate::source::emis::draft::{Draft, is_null, native};
-use crate::source::emis::losses::{Losses, Spot};
+use crate::source::emis::draft::{Draft, ENTRY, is_null, native};
+use crate::source::emis::losses::{FREE_TEXT, Losses, Spot};
 use crate::source::xml::{Element, Pull, Start};
 
 /// `contentSpecification`: the entire record available to the originator.
@@ -46,17 +46,20 @@ pub(super) fn read(
             }
             "contentSpecification" => {
                 let content = pull.element(start)?;
-                if content
-                    .text_of("specification")
-                    .is_some_and(|s| s != WHOLE_RECORD)
-                {
+                let said = content.text_of("specification");
+                // A data set is a part of the record, whatever else is said.
+                if said.is_some_and(|s| s != WHOLE_RECORD) || content.text_of("dataSet").is_some() {
                     return Err(SourceError::Mismatch("it is not the whole record"));
                 }
             }
             "adminDomain" => {
+                if patient_chosen {
+                    return Err(SourceError::Mismatch("two records in one"));
+                }
                 while let Some(item) = pull.child_of(start.depth)? {
                     let element = pull.element(item)?;
                     reader.admin.item(&element, &mut reader.draft);
+                    pull.keep(reader.draft.weight())?;
                 }
                 reader.admin.choose(
                     &mut reader.draft,
@@ -72,8 +75,12 @@ pub(super) fn read(
                 }
                 while let Some(item) = pull.child_of(start.depth)? {
                     // Content of documents may be larger than any item: it is passed over, as it never leaves.
-                    let element = pull.element_without(item, &["documentData"])?;
-                    reader.health_item(&element);
+                    let name = item.name.clone();
+                    match pull.item_without(item, &["documentData"])? {
+                        Ok(element) => reader.health_item(&element),
+                        Err(_) => reader.too_large(&name),
+                    }
+                    pull.keep(reader.draft.weight() + reader.documents.len() * ENTRY)?;
                 }
             }
             "id" | "requestMessage" => {}
@@ -121,6 +128,18 @@ impl Reader {
         }
     }
 
+    /// An item over the caps: the sections that it may have stood in are not whole.
+    fn too_large(&mut self, name: &str) {
+        let spot = Spot::new("healthDomain", None);
+        self.draft.losses.add(&spot, name, "too-large");
+        self.draft.missing.push(match name {
+            "encounter" => Missing::Contact,
+            // A task is nobody's business, a document is in no tab by itself.
+            "task" | "document" => return,
+            _ => Missing::Any,
+        });
+    }
+
     fn put_aside(&mut self, element: &Element, reason: &str) {
         let spot = Spot::new("healthDomain", element.text_of("id"));
         self.draft.losses.whole(&spot, element, reason);
@@ -128,7 +147,11 @@ impl Reader {
 
     fn finish(mut self, practice: &OdsCode) -> GpRecord {
         for document in std::mem::take(&mut self.documents) {
-            if !self.referenced.contains(&document.id) {
+            if self.referenced.contains(&document.id) {
+                // Said by the event that refers to it.
+                let spot = Spot::new(document.path.clone(), Some(&document.id));
+                self.draft.losses.add(&spot, "", "duplicate");
+            } else {
                 self.draft.entries.push(document);
             }
         }
@@ -161,7 +184,7 @@ impl Reader {
     }
 }
 
-/// The object's id, and where it is. An object without one gets its place in the message for an id.
+/// The object's id, and where it is. An object without one gets an id from what it says.
 fn identity(element: &Element, path: &str, losses: &mut Losses) -> (String, Spot) {
     match element.text_of("id") {
         Some(id) => {
@@ -170,7 +193,8 @@ fn identity(element: &Element, path: &str, losses: &mut Losses) -> (String, Spot
             (id, spot)
         }
         None => {
-            let id = format!("at-{}", element.position);
+            // From what it says, not from its place: taking another thing away must not change it.
+            let id = format!("made-{}", element.digest(FREE_TEXT));
             let spot = Spot::new(path, Some(&id));
             losses.add(&spot, "id", "missing-id");
             (id, spot)
@@ -185,8 +209,8 @@ fn deleted(element: &Element) -> bool {
 
 /// A reference to another object.
 fn reference(element: &Element, name: &str) -> Option<String> {
-    let mut links = element.children(name).filter_map(Element::own_text);
-    links.find(|id| !is_null(id)).map(native)
+    let said = |link: &Element| link.own_text().is_some_and(|id| !is_null(id));
+    element.which(name, said)?.own_text().map(native)
 }
 
 /// `confidentialityPolicy`. Whether the message lists it is marked at the end.

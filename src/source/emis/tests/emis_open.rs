@@ -46,7 +46,7 @@ fn links_by_ref_id_are_resolved() {
     );
 }
 
-// Pitfalls 8, 9 and 10
+// EMIS pitfalls 8, 9 and 10
 #[test]
 fn p08_p09_p10_readings() {
     let record = record();
@@ -149,7 +149,7 @@ fn deleted_and_reference_only_items() {
     );
 }
 
-// Pitfall 4
+// EMIS pitfall 4
 #[test]
 fn p04_problem_block() {
     let record = record();
@@ -191,7 +191,7 @@ fn batteries_in_and_out_of_consultations() {
     );
 }
 
-// Pitfall 13
+// EMIS pitfall 13
 #[test]
 fn p13_a_report_and_what_was_filed_of_it_are_one() {
     let record = record();
@@ -242,7 +242,7 @@ fn p13_a_report_and_what_was_filed_of_it_are_one() {
     );
 }
 
-// Pitfalls 6 and 7
+// EMIS pitfalls 6 and 7
 #[test]
 fn p06_p07_courses_and_issues() {
     let record = record();

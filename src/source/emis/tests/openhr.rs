@@ -28,7 +28,7 @@ fn fhir(date: &PartialDate) -> Option<String> {
     date.to_fhir()
 }
 
-// R001, R022, pitfalls 19 and 20
+// R001, R022, EMIS pitfalls 19 and 20
 #[test]
 fn patient_and_people() {
     let record = record();
@@ -111,7 +111,7 @@ fn encounters_with_their_members() {
     );
 }
 
-// Pitfall 1
+// EMIS pitfall 1
 #[test]
 fn p01_partial_dates() {
     let record = record();
@@ -128,7 +128,7 @@ fn p01_partial_dates() {
     assert_eq!(reasons(&bad, "effectiveTime"), ["unparsed-date"]);
 }
 
-// Pitfall 2
+// EMIS pitfall 2
 #[test]
 fn p02_no_date_part_is_a_day() {
     let record = openhr(
@@ -137,7 +137,7 @@ fn p02_no_date_part_is_a_day() {
     assert_eq!(fhir(&record.entries[0].date).as_deref(), Some("2020-05-05"));
 }
 
-// Pitfalls 3 and 4
+// EMIS pitfalls 3 and 4
 #[test]
 fn p03_p04_problems() {
     let record = record();
@@ -179,7 +179,7 @@ fn p03_p04_problems() {
     assert_eq!(reasons(&lone, "healthDomain/problem"), ["dangling-link"]);
 }
 
-// Pitfall 6
+// EMIS pitfall 6
 #[test]
 fn p06_courses_and_issues() {
     let record = record();
@@ -258,7 +258,7 @@ fn p06_courses_and_issues() {
     );
 }
 
-// Pitfall 8
+// EMIS pitfall 8
 #[test]
 fn p08_blood_pressure_members_share_a_key_in_whatever_order() {
     let record = record();
@@ -277,7 +277,7 @@ fn p08_blood_pressure_members_share_a_key_in_whatever_order() {
     assert_eq!(systolic.code.in_system(system::READ_V2), Some("2469."));
 }
 
-// Pitfall 9: prior art turned `<=` into "greater or equal".
+// EMIS pitfall 9: prior art turned `<=` into "greater or equal".
 #[test]
 fn p09_less_or_equal_stays() {
     let record = record();
@@ -294,7 +294,7 @@ fn p09_less_or_equal_stays() {
     assert_eq!(q.comparator, Some(Comparator::GreaterOrEqual));
 }
 
-// Pitfalls 10, 11 and 12
+// EMIS pitfalls 10, 11 and 12
 #[test]
 fn p10_p11_p12_ranges_and_units() {
     let record = record();
@@ -334,7 +334,7 @@ fn p10_p11_p12_ranges_and_units() {
     assert_eq!(q.unit.as_deref(), Some("mm Hg"), "units are as sent");
 }
 
-// Pitfalls 13 and 14
+// EMIS pitfalls 13 and 14
 #[test]
 fn p13_p14_report_battery_test() {
     let record = record();
@@ -387,7 +387,7 @@ fn p13_p14_report_battery_test() {
     );
 }
 
-// Pitfall 15, R032
+// EMIS pitfall 15, R032
 #[test]
 fn p15_free_text_never_enters() {
     let record = record();
@@ -413,7 +413,7 @@ fn p15_free_text_never_enters() {
     assert_eq!(texts, fixture_openhr().matches("SECRET TEXT").count() + 1);
 }
 
-// Pitfall 16
+// EMIS pitfall 16
 #[test]
 fn p16_the_display_term_is_shown() {
     let record = record();
@@ -435,7 +435,7 @@ fn p16_the_display_term_is_shown() {
     assert!(asthma.recorder.is_some() && asthma.recorded.is_some());
 }
 
-// Pitfall 22, design.md 6
+// EMIS pitfall 22, design.md 6
 #[test]
 fn p22_deleted_and_strange_items_are_skipped() {
     let record = record();
@@ -457,7 +457,7 @@ fn p22_deleted_and_strange_items_are_skipped() {
     assert_eq!(documents, ["0047", "0002"]);
 }
 
-// Pitfall 23
+// EMIS pitfall 23
 #[test]
 fn p23_referrals() {
     let record = record();
@@ -487,7 +487,7 @@ fn p23_referrals() {
     assert!(matches!(bare.entries[0].body, Body::Referral(_)));
 }
 
-// Pitfall 24
+// EMIS pitfall 24
 #[test]
 fn p24_immunisation_by_its_procedure_with_qualifiers() {
     let record = record();
@@ -548,4 +548,67 @@ fn every_kind_has_its_body() {
             .path
             .starts_with("healthDomain/event[MED]")
     );
+}
+
+// EMIS pitfall 5: an entry of the same code that is linked to a problem is a review of it, not a second problem
+#[test]
+fn p05_a_review_is_no_second_problem() {
+    let asthma =
+        r#"<code codeSystem="2.16.840.1.113883.2.1.6.2" code="H33.." displayName="Asthma"/>"#;
+    let record = openhr(&format!(
+        "<event><id>first</id><eventType>OBS</eventType>{asthma}</event><event><id>review</id><eventType>OBS</eventType>{asthma}</event>\
+         <problem><id>first</id><status>A</status><eventLink><id>review</id></eventLink></problem>"
+    ));
+    assert!(record.entries[0].problem.is_some());
+    assert!(record.entries[1].problem.is_none());
+    assert_eq!(record.entries[1].linked_problems, ["first"]);
+    assert_eq!(
+        record.entries.len(),
+        2,
+        "two entries, never merged by their text"
+    );
+}
+
+// EMIS pitfall 25: no allergy of EMIS ends, and a problem's end is not an allergy's
+#[test]
+fn p25_allergies_have_no_end() {
+    let record = openhr(
+        "<event><id>a</id><eventType>ALL</eventType><displayTerm>Allergy</displayTerm></event><problem><id>a</id><status>I</status>\
+         <endTime datepart=\"YMD\" value=\"2020-01-01T00:00:00\"/></problem>",
+    );
+    assert!(matches!(&record.entries[0].body, Body::Allergy(a) if a.end.is_none()));
+    assert!(record.entries[0].problem.is_some());
+}
+
+// A negated allergy keeps what negates it
+#[test]
+fn every_kind_of_entry_keeps_its_qualifiers() {
+    let code = r#"<code codeSystem="2.16.840.1.113883.2.1.6.2" code="14L.." displayName="H/O: drug allergy"><qualifier><name codeSystem="x" code="c" displayName="Certainty"/><value codeSystem="x" code="v" displayName="No"/></qualifier></code>"#;
+    for kind in [
+        "ALL", "ALT", "REF", "FH", "DRY", "TR", "ATT", "OBS", "VAL", "REP", "MED",
+    ] {
+        let record = openhr(&format!(
+            "<event><id>e</id><eventType>{kind}</eventType>{code}</event>"
+        ));
+        let [(name, value)] = record.entries[0].qualifiers.as_slice() else {
+            panic!("{kind}")
+        };
+        assert_eq!(
+            (name.text.as_deref(), value.text.as_deref()),
+            (Some("Certainty"), Some("No"))
+        );
+    }
+}
+
+// Links that are given from the other end, locations, and parts that were passed over in silence before
+#[test]
+fn parent_links_and_places_are_read() {
+    let record = openhr(
+        "<event><id>panel</id><displayTerm>BP</displayTerm></event><event><id>half</id><displayTerm>Systolic</displayTerm><observation>\
+         <complexObservation><parentLink>panel</parentLink></complexObservation></observation></event>\
+         <event><id>lost</id><displayTerm>x</displayTerm><observation><complexObservation><parentLink>nobody</parentLink>\
+         </complexObservation></observation></event>",
+    );
+    assert_eq!(entry(&record, "half").parent.as_deref(), Some("panel"));
+    assert_eq!(losses(&record, "lost"), ["dangling-link"]);
 }

@@ -5,6 +5,8 @@
 mod child;
 mod event;
 
+use std::collections::HashSet;
+
 use super::ids::{Ids, Of};
 use super::index::{Index, moment};
 use super::practice::{Staff, all_staff, practice, usual_gp};
@@ -40,8 +42,51 @@ pub struct OutputScheme {
     pub drugs: Drugs,
 }
 
+/// The practice whose system leaves private entries out, as the real one does; the others mark them (sources.md 4.5).
+const LEAVES_OUT: &str = "Z99006";
+
+/// The person without what is private: contacts with all that is in them, and what a private report brought.
+fn without_private(person: &Person) -> Person {
+    let mut open = person.clone();
+    open.contacts.retain(|contact| !contact.private);
+    let mut gone: HashSet<u32> = person
+        .facts
+        .iter()
+        .filter(|fact| fact.private)
+        .map(|fact| fact.key)
+        .collect();
+    let hidden: HashSet<u32> = person
+        .contacts
+        .iter()
+        .filter(|contact| contact.private)
+        .map(|contact| contact.key)
+        .collect();
+    loop {
+        let before = gone.len();
+        for fact in &person.facts {
+            let inside = fact.within.is_some_and(|key| gone.contains(&key));
+            let met = fact.contact.is_some_and(|key| hidden.contains(&key));
+            if inside || met {
+                gone.insert(fact.key);
+            }
+        }
+        if gone.len() == before {
+            break;
+        }
+    }
+    open.facts.retain(|fact| !gone.contains(&fact.key));
+    open
+}
+
 /// Writes what stands inside `Response`.
 pub fn write(xml: &mut Xml, person: &Person, scheme: OutputScheme) {
+    let open;
+    let person = if person.practice == LEAVES_OUT {
+        open = without_private(person);
+        &open
+    } else {
+        person
+    };
     let writer = Writer {
         index: Index::new(person),
         ids: Ids::new(person.practice, &person.nhs_number),
@@ -313,6 +358,23 @@ mod tests {
         assert_eq!(count(&text, "<ClinicalCode Private=\"true\">"), 3);
         let open = written(&nobody("9990007411", "Z99002"), OutputScheme::default());
         assert!(!open.contains("Private"));
+    }
+
+    // R043, SystmOne pitfall 13: the real system leaves private entries out, with no sign that there were any
+    #[test]
+    fn one_practice_leaves_private_entries_out() {
+        let marked = written(&everything("9990001499", "Z99002"), OutputScheme::default());
+        let person = everything("9990001499", "Z99006");
+        let text = written(&person, OutputScheme::default());
+        assert!(marked.contains("Private") && !text.contains("Private"));
+        assert_well_formed(&text);
+        for fact in person.facts.iter().filter(|fact| fact.private) {
+            let others = person.facts.iter().filter(|other| !other.private);
+            let said_elsewhere = others
+                .into_iter()
+                .any(|other| other.concept.term.contains(&fact.concept.term));
+            assert!(said_elsewhere || !text.contains(&fact.concept.term));
+        }
     }
 
     #[test]
