@@ -38,19 +38,33 @@ fn practice() -> OdsCode {
     OdsCode("Z99001".to_owned())
 }
 
-/// A message of at most the cap: a beginning, as many pieces as fit, an end.
-fn message(begin: &str, piece: impl Fn(usize) -> String, end: &str) -> Vec<u8> {
+/// A message as large as the cap allows: a beginning, as many pieces as `many` bytes hold, an end; a comment fills it up.
+fn filled(begin: &str, piece: impl Fn(usize) -> String, end: &str, many: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(CAP);
     out.extend_from_slice(begin.as_bytes());
+    let room = CAP - end.len() - "<!---->".len();
     for n in 0.. {
         let piece = piece(n);
-        if out.len() + piece.len() + end.len() > CAP {
+        if out.len() + piece.len() > room.min(many) {
             break;
         }
         out.extend_from_slice(piece.as_bytes());
     }
+    out.extend_from_slice(b"<!--");
+    out.resize(room + 4, b' ');
+    out.extend_from_slice(b"-->");
     out.extend_from_slice(end.as_bytes());
     out
+}
+
+/// Small pieces: a few millions of bytes of them are far over every cap, and quickly read.
+fn message(begin: &str, piece: impl Fn(usize) -> String, end: &str) -> Vec<u8> {
+    filled(begin, piece, end, 4_000_000)
+}
+
+/// Large pieces, to the last byte.
+fn whole(begin: &str, piece: impl Fn(usize) -> String, end: &str) -> Vec<u8> {
+    filled(begin, piece, end, CAP)
 }
 
 const OPENHR: &str = "<openHealthRecord><adminDomain><patient><id>p</id><patientIdentifier><identifierType>NHS</identifierType>\
@@ -103,7 +117,7 @@ fn hostile() -> Vec<(&'static str, Read, fn() -> Vec<u8>)> {
                     "<event><id>{n}</id><code codeSystem='READ2' code='H33..' displayName='{term}'/></event>"
                 )
             };
-            message(OPENHR, event, OPENHR_END)
+            whole(OPENHR, event, OPENHR_END)
         }),
         ("OpenHR: one event of very many elements", read_emis, || {
             message(
@@ -135,14 +149,14 @@ fn hostile() -> Vec<(&'static str, Read, fn() -> Vec<u8>)> {
             )
         }),
         ("OpenHR: one endless text", read_emis, || {
-            message(
+            whole(
                 &format!("{OPENHR}<event><id>1</id><displayTerm>"),
                 |_| "x".repeat(1000),
                 &format!("</displayTerm></event>{OPENHR_END}"),
             )
         }),
         ("OpenHR: one endless tag", read_emis, || {
-            message(
+            whole(
                 &format!("{OPENHR}<event a='"),
                 |_| "x".repeat(1000),
                 &format!("'/>{OPENHR_END}"),
@@ -206,7 +220,7 @@ fn hostile() -> Vec<(&'static str, Read, fn() -> Vec<u8>)> {
             )
         }),
         ("SystmOne: narrative", read_systmone, || {
-            message(
+            whole(
                 TPP,
                 |_| {
                     format!(
