@@ -51,7 +51,7 @@ impl Default for Caps {
             attributes: 64,
             attribute_bytes: 64 * 1024,
             text_bytes: 1024 * 1024,
-            item_nodes: 30_000,
+            item_nodes: 12_000,
             item_bytes: 2 * 1024 * 1024,
             kept_bytes: 52 * 1024 * 1024,
         }

@@ -94,6 +94,8 @@ const EXPECTED: &[(&str, &str)] = &[
     ("no-place", "report/receivedDate"),
     ("no-place", "Investigation/SpecimenType"),
     ("no-place", "Letter/Organisation"),
+    // Said by the event that refers to it.
+    ("duplicate", "healthDomain/document"),
     // The same code twice in one event, told apart by free text alone: a number tells the ids apart.
     ("duplicate-id", "Event/ClinicalCode"),
 ];

@@ -38,21 +38,17 @@ fn practice() -> OdsCode {
     OdsCode("Z99001".to_owned())
 }
 
-/// A message as large as the cap allows: a beginning, as many pieces as `many` bytes hold, an end; a comment fills it up.
+/// A message: a beginning, as many pieces as `many` bytes hold, an end.
 fn filled(begin: &str, piece: impl Fn(usize) -> String, end: &str, many: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(CAP);
+    let mut out = Vec::with_capacity(many);
     out.extend_from_slice(begin.as_bytes());
-    let room = CAP - end.len() - "<!---->".len();
     for n in 0.. {
         let piece = piece(n);
-        if out.len() + piece.len() > room.min(many) {
+        if out.len() + piece.len() + end.len() > many {
             break;
         }
         out.extend_from_slice(piece.as_bytes());
     }
-    out.extend_from_slice(b"<!--");
-    out.resize(room + 4, b' ');
-    out.extend_from_slice(b"-->");
     out.extend_from_slice(end.as_bytes());
     out
 }
@@ -84,7 +80,8 @@ fn read_systmone(bytes: &[u8]) -> Result<usize, SourceError> {
     systmone::read(bytes, &practice()).map(|record| record.entries.len())
 }
 
-/// What a hostile answer may look like, each as large as the cap allows.
+/// What a hostile answer may look like. What may be kept of a message is less the larger it is, so small pieces need no more
+/// bytes than it takes to reach the bound.
 fn hostile() -> Vec<(&'static str, Read, fn() -> Vec<u8>)> {
     vec![
         ("OpenHR: smallest events", read_emis, || {
@@ -213,12 +210,36 @@ fn hostile() -> Vec<(&'static str, Read, fn() -> Vec<u8>)> {
                 |n| {
                     format!(
                         "<Event EventUID='{n}'>{}</Event>",
-                        "<ClinicalCode/>".repeat(20_000)
+                        "<ClinicalCode/>".repeat(11_000)
                     )
                 },
                 TPP_END,
             )
         }),
+        ("SystmOne: links of a whole event", read_systmone, || {
+            let links = "<LinkedProblemUID>1</LinkedProblemUID>".repeat(5_000);
+            let codes = "<ClinicalCode/>".repeat(5_000);
+            message(
+                TPP,
+                |n| format!("<Event EventUID='{n}'>{links}{codes}</Event>"),
+                TPP_END,
+            )
+        }),
+        ("OpenHR: very many of one id", read_emis, || {
+            let event = |n| format!("<event><id>1</id><displayTerm>{n}</displayTerm></event>");
+            message(OPENHR, event, OPENHR_END)
+        }),
+        (
+            "OpenHR: very many consultations of one id",
+            read_emis,
+            || {
+                message(
+                    OPENHR,
+                    |_| "<encounter><id>1</id></encounter>".to_owned(),
+                    OPENHR_END,
+                )
+            },
+        ),
         ("SystmOne: narrative", read_systmone, || {
             whole(
                 TPP,

@@ -28,8 +28,8 @@ pub(super) fn is_null(id: &str) -> bool {
 
 /// Bytes of an entry with its ids and what is needed to draw its links, words apart.
 pub(super) const ENTRY: usize = 1_800;
-/// Bytes of a loss or a link.
-const LOSS: usize = 320;
+/// Bytes of a loss, a link or a small thing with an id.
+pub(super) const LOSS: usize = 320;
 
 /// A problem row on its way to its entry.
 pub(super) struct ProblemRow {
@@ -184,6 +184,7 @@ impl Draft {
             .map(|(_, e)| e.id.clone())
             .collect();
         let mut strict: HashMap<String, Vec<Restriction>> = HashMap::new();
+        let mut numbers: HashMap<String, u32> = HashMap::new();
         let entries = std::mem::take(&mut self.entries);
         for (at, mut entry) in entries.into_iter().enumerate() {
             if self.reference_only.contains(&at) && real.contains(&entry.id) {
@@ -218,15 +219,12 @@ impl Draft {
             restrict(&mut other.restrictions, &entry.restrictions);
             self.losses.add(&spot, "", "duplicate-id");
             let base = entry.id.clone();
-            entry.id = (2_u32..)
-                .map(|n| format!("{base}-{n}"))
-                .find(|id| !used.contains(id))
-                .unwrap_or(base);
+            entry.id = number(base, &mut numbers, &used);
             used.insert(entry.id.clone());
             kept.push(entry);
         }
         for (id, restrictions) in strict {
-            if let Some(entry) = kept.iter_mut().find(|e| e.id == id) {
+            if let Some(entry) = first.get(&id).and_then(|at| kept.get_mut(*at)) {
                 restrict(&mut entry.restrictions, &restrictions);
             }
         }
@@ -416,9 +414,12 @@ impl Draft {
 
     fn unique_encounters(&mut self) {
         let mut seen: HashSet<String> = HashSet::new();
+        let mut first: HashMap<String, usize> = HashMap::new();
+        let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut again = Vec::new();
         for encounter in std::mem::take(&mut self.encounters) {
             if seen.insert(encounter.id.clone()) {
+                first.insert(encounter.id.clone(), self.encounters.len());
                 self.encounters.push(encounter);
             } else {
                 again.push(encounter);
@@ -428,14 +429,12 @@ impl Draft {
             let spot = Spot::new("encounter", Some(&encounter.id));
             self.losses.add(&spot, "", "duplicate-id");
             // Its entries name the first of the two: as confidential as the strictest.
-            if let Some(first) = self.encounters.iter_mut().find(|e| e.id == encounter.id) {
+            let earlier = first.get(&encounter.id).copied();
+            if let Some(first) = earlier.and_then(|at| self.encounters.get_mut(at)) {
                 restrict(&mut first.restrictions, &encounter.restrictions);
             }
-            let base = encounter.id.clone();
-            encounter.id = (2_u32..)
-                .map(|n| format!("{base}-{n}"))
-                .find(|id| !seen.contains(id))
-                .unwrap_or(base);
+            let base = std::mem::take(&mut encounter.id);
+            encounter.id = number(base, &mut numbers, &seen);
             seen.insert(encounter.id.clone());
             self.encounters.push(encounter);
         }
@@ -522,6 +521,18 @@ impl Draft {
         check(&mut patient.registered_gp, known, &spot, "registeredGP");
         let known = has(&organisations, &patient.organisation);
         check(&mut patient.organisation, known, &spot, "organisation");
+    }
+}
+
+/// The next id of this base that is not used. `numbers` remembers where to go on: very many of one base cost no more each.
+fn number(base: String, numbers: &mut HashMap<String, u32>, used: &HashSet<String>) -> String {
+    let last = numbers.entry(base.clone()).or_insert(1);
+    loop {
+        *last += 1;
+        let id = format!("{base}-{last}");
+        if !used.contains(&id) {
+            return id;
+        }
     }
 }
 

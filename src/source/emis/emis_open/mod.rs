@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use crate::record::{Body, GpRecord, Missing, OdsCode, PartialDate};
 use crate::source::SourceError;
-use crate::source::emis::draft::Draft;
+use crate::source::emis::draft::{Draft, LOSS};
 use crate::source::emis::losses::Spot;
 use crate::source::xml::{Element, Pull, Start};
 
@@ -36,7 +36,7 @@ pub(super) fn read(
                         Ok(element) => reader.put_aside(list, &element, "unknown-element"),
                         Err(_) => reader.too_large(list, item),
                     }
-                    pull.keep(reader.draft.weight())?;
+                    pull.keep(reader.draft.weight() + reader.location_types.len() * LOSS)?;
                 }
             }
             None => {
@@ -170,18 +170,22 @@ impl Reader {
 
     fn finish(mut self, practice: &OdsCode) -> GpRecord {
         self.draft.standing.registration = self.registration.decide();
+        let mut kinds: HashMap<String, String> = HashMap::new();
         for (encounter, key) in std::mem::take(&mut self.place_types) {
-            let words = self.location_types.get(&key).cloned();
-            if words.is_none() {
-                let spot = Spot::new("ConsultationList/Consultation", Some(&encounter));
-                self.draft
-                    .losses
-                    .add(&spot, "LocationTypeID", "dangling-link");
+            match self.location_types.get(&key) {
+                Some(words) => {
+                    kinds.insert(encounter, words.clone());
+                }
+                None => {
+                    let spot = Spot::new("ConsultationList/Consultation", Some(&encounter));
+                    self.draft
+                        .losses
+                        .add(&spot, "LocationTypeID", "dangling-link");
+                }
             }
-            let encounters = self.draft.encounters.iter_mut();
-            for found in encounters.filter(|e| e.id == encounter) {
-                found.location_type.clone_from(&words);
-            }
+        }
+        for encounter in &mut self.draft.encounters {
+            encounter.location_type = kinds.get(&encounter.id).cloned();
         }
         for (at, letter) in std::mem::take(&mut self.states) {
             if let Some(entry) = self.draft.entries.get_mut(at)

@@ -6,7 +6,7 @@ use crate::record::Registration;
 use crate::record::{Address, NhsNumber, OdsCode, Organisation, PartialDate, Sex, Staff};
 use crate::source::SourceError;
 use crate::source::emis::dates;
-use crate::source::emis::draft::{Draft, is_null, native};
+use crate::source::emis::draft::{Draft, ENTRY, LOSS, is_null, native};
 use crate::source::emis::losses::{Losses, Spot};
 use crate::source::emis::standing::{Registered, registration};
 use crate::source::emis::values::yes;
@@ -70,6 +70,16 @@ struct InRole {
 }
 
 impl Admin {
+    /// Bytes that are kept so far, words apart.
+    pub fn weight(&self) -> usize {
+        let small = self.users.len()
+            + self.roles.len()
+            + self.in_role.len()
+            + self.mixtures.len()
+            + self.locations.len();
+        (self.persons.len() + self.patients.len()) * ENTRY + small * LOSS
+    }
+
     /// One object of the domain.
     pub fn item(&mut self, element: &Element, draft: &mut Draft) {
         let path = format!("adminDomain/{}", element.name);

@@ -59,7 +59,7 @@ pub(super) fn read(
                 while let Some(item) = pull.child_of(start.depth)? {
                     let element = pull.element(item)?;
                     reader.admin.item(&element, &mut reader.draft);
-                    pull.keep(reader.draft.weight())?;
+                    pull.keep(reader.draft.weight() + reader.admin.weight())?;
                 }
                 reader.admin.choose(
                     &mut reader.draft,

@@ -36,6 +36,8 @@ pub struct Clinical {
     pub losses: Vec<Loss>,
     staff_by_id: HashMap<String, usize>,
     places: HashSet<String>,
+    /// Links of all statements to problems.
+    links: usize,
     /// How often an id was made: the next equal one gets a number.
     made: HashMap<String, u32>,
     /// `ProblemUID` to the id of the entry that is the problem.
@@ -52,6 +54,9 @@ const LEFT_BEHIND: [(&str, &str); 5] = [
     ("Activity", "no-tab"),
     ("Relationship", "no-tab"),
 ];
+
+/// Problems that an event may be linked to as a whole: every statement in it has all of these links.
+const MOST_LINKS: usize = 16;
 
 /// Elements of words that never leave: no id is made from them.
 const WORDS: [&str; 6] = [
@@ -83,7 +88,8 @@ impl Clinical {
             + self.made.len()
             + self.problems.len()
             + self.missing.len();
-        self.entries.len() * 1_500 + self.encounters.len() * 700 + small * 320
+        let links: usize = self.links * 64;
+        self.entries.len() * 1_500 + self.encounters.len() * 700 + small * 320 + links
     }
 
     /// Reads one event.
@@ -146,12 +152,15 @@ impl Clinical {
         let uid = self.unique(&uid, "");
         let date = when.and_then(|text| self.moment(text, "@DateTime", &uid));
         let done_at = event.attr("DoneAt");
+        if links(event).count() > MOST_LINKS {
+            self.lose("LinkedProblemUID", Some(&uid), "too-large");
+        }
         Base {
             date: date.unwrap_or_default(),
             clinician: self.staff(event.attr("UserName"), event.attr("DoneBy")),
             organisation: done_at.map(|name| self.organisation(name)),
             private: is_private(event),
-            links: links(event).collect(),
+            links: links(event).take(MOST_LINKS).collect(),
             linked_referral: event.attr("LinkedReferralUID").map(ToOwned::to_owned),
             uid,
         }
@@ -234,6 +243,8 @@ impl Clinical {
         let mark = if hidden { "/private" } else { "" };
         let id = format!("{}/{name}/{said}/{}{mark}", base.uid, detail.join("/"));
         let id = self.unique(&id, name);
+        let linked: Vec<String> = base.links.iter().cloned().chain(links(child)).collect();
+        self.links += linked.len();
         Entry {
             id,
             path: format!("{PATH}/{name}"),
@@ -246,7 +257,7 @@ impl Clinical {
             encounter: Some(base.uid.clone()),
             parent: None,
             problem: None,
-            linked_problems: base.links.iter().cloned().chain(links(child)).collect(),
+            linked_problems: linked,
             restrictions: private(hidden),
             category: None,
             episodicity: None,
