@@ -31,6 +31,9 @@ pub struct Config {
     /// Proxies whose `X-Forwarded-For` counts; nobody else's does.
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
+    /// Folder of the exclusion list, with the national reference sets that it names; watched for changes. The program's own
+    /// list where it is not set.
+    pub exclusions_dir: Option<PathBuf>,
     /// The services that the gateway asks.
     pub services: Services,
     /// Secrets.

@@ -18,10 +18,13 @@ use crate::audit::reader::AuditReader;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Timing;
 use crate::fhir::IdKey;
-use crate::labelling::{ExclusionList, ListError};
+use crate::labelling::{ExclusionList, ExclusionsHandle, ListError};
 use crate::lookup::{LookUp, LookUpParts};
 use crate::mapping::{TableError, Tables};
 use crate::occasion::{OccasionParts, Occasions, SealKey, Windows};
+use crate::oversight::exclusions::ExclusionsWatch;
+use crate::oversight::opt_out::OptOuts;
+use crate::oversight::override_review::OverrideReviews;
 use crate::register::RegisterHandle;
 use crate::smart::authenticate::Authenticator;
 use crate::smart::discovery::Discovery;
@@ -74,6 +77,8 @@ pub struct GatewayParts {
     pub proxies: AddressRanges,
     /// Key towards SystmOne units.
     pub systmone_key: String,
+    /// Folder of the exclusion list, watched for changes; the program's own list where there is none.
+    pub exclusions: Option<std::path::PathBuf>,
     /// Times.
     pub timing: Timing,
 }
@@ -113,6 +118,12 @@ pub struct Gateway {
     pub router: Router,
     /// The look-up, for tests that count.
     pub look_up: Arc<LookUp>,
+    /// Requests to opt out or in; its alarm has to be watched ([`OptOuts::watch`]).
+    pub opt_outs: Arc<OptOuts>,
+    /// Reviews of overrides.
+    pub overrides: Arc<OverrideReviews>,
+    /// Has to be run ([`ExclusionsWatch::run`]), where the list has a folder.
+    pub exclusions_watch: Option<ExclusionsWatch>,
 }
 
 /// Puts it together; `beside` is served next to it (the sandbox's own routes).
@@ -122,7 +133,10 @@ pub struct Gateway {
 pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartError> {
     crate::access::catalogue::check()?;
     crate::access::words::check().map_err(StartError::OverrideWords)?;
-    let exclusions = Arc::new(ExclusionList::load_embedded()?);
+    let exclusions = ExclusionsHandle::new(match &parts.exclusions {
+        Some(folder) => ExclusionList::load(folder)?,
+        None => ExclusionList::load_embedded()?,
+    });
     let tables = Arc::new(Tables::load()?);
     let wording = TabWording::from_tables(&tables);
     if let missing @ [_, ..] = wording.missing().as_slice() {
@@ -158,7 +172,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         systmone_key: parts.systmone_key,
         tables,
         wording,
-        exclusions: Arc::clone(&exclusions),
+        exclusions: exclusions.clone(),
         exclusions_url: format!("{origin}/exclusions"),
         base: parts.issuer.clone(),
         ids: parts.ids.clone(),
@@ -168,6 +182,20 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         clock: Arc::clone(&parts.clock),
         hold: Duration::from_secs(parts.timing.hold_seconds),
     }));
+    let seal = Arc::new(parts.seal);
+    let opt_outs = Arc::new(OptOuts::new(
+        parts.register.clone(),
+        Arc::clone(&parts.store) as _,
+        parts.ids.clone(),
+        Arc::clone(&seal),
+        Arc::clone(&parts.clock),
+    ));
+    let overrides = Arc::new(OverrideReviews::new(
+        Arc::clone(&parts.store) as _,
+        Arc::clone(&trail),
+        Arc::clone(&seal),
+        Arc::clone(&parts.clock),
+    ));
     let occasions = Arc::new(Occasions::new(OccasionParts {
         register: parts.register.clone(),
         store: occasion_store,
@@ -176,7 +204,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         worklist: Arc::new(HttpWorklist::new(&parts.worklist, near, Arc::clone(&http))),
         finder: Arc::clone(&look_up) as _,
         ids: parts.ids,
-        seal: parts.seal,
+        seal,
         windows: Windows {
             window: SignedDuration::from_mins(i64::from(parts.timing.occasion_minutes)),
             ..Windows::default()
@@ -235,6 +263,15 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         audit: Arc::clone(&audit),
         clock: Arc::clone(&parts.clock),
     });
+    let exclusions_watch = parts.exclusions.map(|folder| {
+        ExclusionsWatch::new(
+            folder,
+            exclusions.clone(),
+            Arc::clone(&audit),
+            Arc::clone(&parts.store) as _,
+            Arc::clone(&parts.clock),
+        )
+    });
     let api = Arc::new(Api {
         base: parts.issuer,
         look_up: Arc::clone(&look_up),
@@ -243,7 +280,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         audit,
         trail,
         register: parts.register,
-        exclusions: Arc::clone(&exclusions),
+        exclusions: exclusions.clone(),
         clock: parts.clock,
     });
     let network = NetworkRule {
@@ -275,6 +312,9 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     Ok(Gateway {
         router: counted.merge(metrics_page),
         look_up,
+        opt_outs,
+        overrides,
+        exclusions_watch,
     })
 }
 

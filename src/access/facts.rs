@@ -227,7 +227,7 @@ pub struct AfterSourceInputs {
     pub fully_registered: Fact<bool>,
     /// The whole record is restricted.
     pub restricted: Fact<bool>,
-    /// What the source says of the opt-out.
+    /// What the source says of the opt-out; opted out, whatever it says, where a practice granted an opt-out here (R063).
     pub sharing: Fact<SharingFact>,
     /// The practice at which an opt-out is remembered (R008); unknown = the memory cannot be read.
     pub remembered_opt_out: Fact<Option<OdsCode>>,

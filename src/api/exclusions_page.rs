@@ -1,25 +1,26 @@
 //! The exclusions in force, in plain words, for anyone: users from every tab (R045), patients on request (R046).
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use http::header;
 
-use crate::labelling::ExclusionList;
+use crate::labelling::ExclusionsHandle;
 
-/// `GET /exclusions` (a page) and `GET /exclusions.csv` (the list).
-pub fn routes(list: Arc<ExclusionList>) -> Router {
+/// `GET /exclusions` (a page), `GET /exclusions.csv` and `GET /exclusions.json` (the list), always of the list in force.
+pub fn routes(list: ExclusionsHandle) -> Router {
     Router::new()
         .route("/exclusions", get(page))
         .route("/exclusions.csv", get(csv))
+        .route("/exclusions.json", get(json))
         .with_state(list)
 }
 
-async fn page(State(list): State<Arc<ExclusionList>>) -> Response {
+async fn page(State(list): State<ExclusionsHandle>) -> Response {
+    let list = list.current();
     let mut rows = String::new();
     for category in list.categories() {
         let _ = write!(
@@ -52,7 +53,7 @@ async fn page(State(list): State<Arc<ExclusionList>>) -> Response {
          <ul><li>From practices that use EMIS Web: every entry on the list below, and every entry that the practice made \
          confidential.</li><li>From practices that use SystmOne: every entry that is marked private. The list below is used \
          too where the practice has chosen so.</li><li>Free text of consultations, letters and comments, from everybody.</li></ul>\
-         <p>Version in force: {}. From: {}. <a href=/exclusions.csv>Download the list</a>.</p>{rows}</html>",
+         <p>Version in force: {}. From: {}. Download the list: <a href=/exclusions.csv>as a table</a>, <a href=/exclusions.json>for programs</a>.</p>{rows}</html>",
         escape(list.version()),
         escape(list.source()),
     );
@@ -60,9 +61,17 @@ async fn page(State(list): State<Arc<ExclusionList>>) -> Response {
     ([(header::CONTENT_SECURITY_POLICY, style)], Html(html)).into_response()
 }
 
-async fn csv(State(list): State<Arc<ExclusionList>>) -> Response {
+async fn csv(State(list): State<ExclusionsHandle>) -> Response {
+    let list = list.current();
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut written = writer.write_record(["id", "term", "category", "withheld", "version"]);
+    let mut written = writer.write_record([
+        "id",
+        "term",
+        "category",
+        "withheld",
+        "legal_basis",
+        "version",
+    ]);
     for row in list.rows() {
         let category = list.category_of(row);
         written = written.and_then(|()| {
@@ -75,6 +84,7 @@ async fn csv(State(list): State<Arc<ExclusionList>>) -> Response {
                 } else {
                     "no"
                 },
+                category.map_or("", |category| category.legal_basis.as_str()),
                 list.version(),
             ])
         });
@@ -93,6 +103,38 @@ async fn csv(State(list): State<Arc<ExclusionList>>) -> Response {
             .into_response(),
         _ => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+async fn json(State(list): State<ExclusionsHandle>) -> Response {
+    let list = list.current();
+    let categories: Vec<_> = list
+        .categories()
+        .iter()
+        .map(|category| {
+            let rows: Vec<_> = list
+                .rows()
+                .iter()
+                .filter(|row| {
+                    list.category_of(row)
+                        .is_some_and(|own| own.code == category.code)
+                })
+                .map(|row| serde_json::json!({"id": row.id, "term": row.term}))
+                .collect();
+            serde_json::json!({
+                "code": category.code,
+                "title": category.title,
+                "withheld": category.withhold,
+                "legal_basis": category.legal_basis,
+                "rows": rows,
+            })
+        })
+        .collect();
+    Json(serde_json::json!({
+        "version": list.version(),
+        "source": list.source(),
+        "categories": categories,
+    }))
+    .into_response()
 }
 
 fn escape(text: &str) -> String {

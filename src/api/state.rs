@@ -10,7 +10,7 @@ use crate::audit::reader::AuditReader;
 use crate::audit::{AuditEntry, AuditLog, Disclosure, Interaction, Origin, What};
 use crate::clock::SharedClock;
 use crate::fhir::PatientId;
-use crate::labelling::ExclusionList;
+use crate::labelling::ExclusionsHandle;
 use crate::lookup::{FindAsk, LookUp, LookUpError};
 use crate::occasion::{OccasionRefusal, Occasions, ReadOccasion, ReadRefusal};
 use crate::register::{GROUP, RegisterHandle};
@@ -38,7 +38,7 @@ pub struct Api {
     /// Who may.
     pub register: RegisterHandle,
     /// The exclusion list in force.
-    pub exclusions: Arc<ExclusionList>,
+    pub exclusions: ExclusionsHandle,
     /// Time.
     pub clock: SharedClock,
 }
@@ -243,7 +243,7 @@ impl Api {
         entry.tabs = visit.occasion.tabs;
         entry.decision = Some(visit.occasion.decided.text.clone());
         entry.policy = Some(self.register.current().hash.clone());
-        entry.exclusions = Some(self.exclusions.version().to_owned());
+        entry.exclusions = Some(self.exclusions.current().version().to_owned());
         entry.token = Some(crate::smart::token::token_id(&visit.caller.token_hash));
         entry
     }

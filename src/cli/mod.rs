@@ -1,9 +1,12 @@
 //! Sub-commands of the one binary.
 
 mod check_mappings;
+mod deed;
 mod explain;
 mod hold;
 mod map;
+mod opt_out;
+mod override_review;
 mod place;
 mod register;
 mod report;
@@ -102,6 +105,10 @@ enum Command {
         #[command(subcommand)]
         what: report::Report,
     },
+    /// Requests to opt out of sharing, or back in, and their review
+    OptOut(opt_out::OptOutCommand),
+    /// Overrides: those that wait for review, their review, the report
+    Override(override_review::OverrideCommand),
     /// The audit trail
     Audit {
         #[command(subcommand)]
@@ -207,6 +214,8 @@ pub fn run() -> ExitCode {
         }
         Command::Register { what } => register::run(what),
         Command::Explain(command) => explain::run(*command),
+        Command::OptOut(command) => block_on(opt_out::run(command)),
+        Command::Override(command) => block_on(override_review::run(command)),
         Command::Hold(command) => block_on(async move { hold::run(command).await.map(drop) }),
         Command::Mock {
             service,

@@ -9,8 +9,10 @@ use jiff::civil::Date;
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::{Config, ConfigError, secret_32};
 use crate::fhir::IdKey;
+use crate::occasion::SealKey;
 use crate::record::date::london;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
+use crate::sandbox::run::ID_KEY;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 
@@ -92,6 +94,28 @@ impl Place {
             (None, None) => PathBuf::new(),
         };
         Ok(folder.join("openmig.sqlite"))
+    }
+
+    /// The keys of ids and of what is sealed.
+    ///
+    /// # Errors
+    /// In words: a file cannot be read, or holds no key.
+    pub fn keys(&self) -> Result<(IdKey, SealKey), String> {
+        let secret = |path: &std::path::Path| secret_32(path).map_err(|error| error.to_string());
+        let (id, seal) = match (&self.data, &self.config) {
+            (None, Some(config)) => {
+                let secrets = Config::load(config)
+                    .map_err(|error| error.to_string())?
+                    .secrets;
+                (secret(&secrets.id_key)?, secret(&secrets.seal_key)?)
+            }
+            (data, _) => {
+                let data = data.clone().unwrap_or_default();
+                (ID_KEY, secret(&data.join("keys").join("seal.key"))?)
+            }
+        };
+        let seal = SealKey::new(&seal).map_err(|error| error.to_string())?;
+        Ok((IdKey::new(id), seal))
     }
 
     /// Reads the register and opens the store.

@@ -105,9 +105,18 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
                 .to_owned(),
             None => String::new(),
         },
+        exclusions: config.exclusions_dir.clone(),
         timing: config.timing,
     };
-    let gateway = assemble(parts, Router::new())?;
+    let mut gateway = assemble(parts, Router::new())?;
+    let exclusions = gateway.exclusions_watch.take();
+    let exclusions = async move {
+        match exclusions {
+            Some(watch) => watch.run().await,
+            None => std::future::pending().await,
+        }
+    };
+    let alarms = Arc::clone(&gateway.opt_outs);
     let listener = TcpListener::bind(config.listen).await?;
     println!(
         "ready: OpenMIG at {}, listening on {}",
@@ -121,6 +130,8 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     tokio::select! {
         ended = served.into_future() => Ok(ended?),
         () = house => Ok(()),
+        () = alarms.watch() => Ok(()),
+        () = exclusions => Ok(()),
         () = watch.run() => Ok(()),
         () = courier.run() => Ok(()),
     }

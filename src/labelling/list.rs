@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::matcher::{Matcher, is_checkable};
 use super::policy::{Category, PolicyFile, UncheckablePolicy};
+use super::refset::{self, RefsetAsk};
 
 const EMBEDDED: [(&str, &str); 5] = [
     (
@@ -114,6 +115,7 @@ struct ListFile {
     appendix: AppendixPart,
     descendants: Part,
     additions: Part,
+    release: Option<Release>,
     #[serde(default)]
     refset: Vec<RefsetPart>,
     category: Vec<Category>,
@@ -136,14 +138,31 @@ struct AppendixPart {
     sha256: String,
 }
 
+/// A national release that the operator has unpacked, by its own folder layout.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    folder: String,
+    effective_time: String,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RefsetPart {
     file: String,
     refset_id: String,
+    title: Option<String>,
     category: String,
     count: usize,
+    #[serde(default)]
+    modules: Vec<String>,
     sha256: String,
+}
+
+impl RefsetPart {
+    fn file_name(&self) -> &str {
+        self.file.rsplit('/').next().unwrap_or(&self.file)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -202,11 +221,30 @@ impl ExclusionList {
                 file: name.to_owned(),
                 why,
             };
-            if name.contains(['/', '\\']) || name.starts_with('.') {
-                return Err(missing("not a plain file name".to_owned()));
+            // Below this folder, or in the release's, which may lie elsewhere but is never climbed out of.
+            let climbs = name.split('/').any(|part| part.starts_with('.'));
+            if climbs || name.contains('\\') {
+                return Err(missing(
+                    "not a path below the list's or the release's folder".to_owned(),
+                ));
             }
             std::fs::read_to_string(dir.join(name)).map_err(|error| missing(error.to_string()))
         })
+    }
+
+    /// Writes the compiled-in list where there is none yet, for an operator to change.
+    ///
+    /// # Errors
+    /// The folder or a file cannot be written.
+    pub fn write_embedded(dir: &Path) -> std::io::Result<()> {
+        if dir.join("list.toml").exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(dir)?;
+        for (name, text) in EMBEDDED {
+            std::fs::write(dir.join(name), text)?;
+        }
+        Ok(())
     }
 
     /// The list that these files make; `read` gives the text of the file with this name.
@@ -254,8 +292,12 @@ impl ExclusionList {
         let text = checked(&part.file, Some(&part.sha256))?;
         builder.additions(&part.file, part.count, &text)?;
         for part in &head.refset {
-            let text = checked(&part.file, Some(&part.sha256))?;
-            builder.refset(part, &text)?;
+            let path = match &head.release {
+                Some(release) => format!("{}/{}", release.folder, part.file),
+                None => part.file.clone(),
+            };
+            let text = checked(&path, Some(&part.sha256))?;
+            builder.refset(part, head.release.as_ref(), &text)?;
         }
 
         let fingerprint = hex(&whole.finalize());
@@ -459,53 +501,49 @@ impl Builder {
         Ok(())
     }
 
-    /// A simple reference set as the national release delivers it (RF2: tab-separated, `active` and
-    /// `referencedComponentId` by name).
-    fn refset(&mut self, part: &RefsetPart, text: &str) -> Result<(), ListError> {
+    /// A national reference set, as its release delivers it.
+    fn refset(
+        &mut self,
+        part: &RefsetPart,
+        release: Option<&Release>,
+        text: &str,
+    ) -> Result<(), ListError> {
         let category = self.category(&part.category)?;
-        let bad = |entry: &str, what| ListError::Code {
+        let ask = RefsetAsk {
+            refset: &part.refset_id,
+            release: release.map(|release| release.effective_time.as_str()),
+            modules: &part.modules,
+            // RF2 file names say what they are: `der2_Refset_SimpleUKCLFull_…`, `…Snapshot_…`.
+            full: part.file_name().contains("Full_"),
+        };
+        let members = refset::members(text, ask).map_err(|(entry, what)| ListError::Code {
             file: part.file.clone(),
-            entry: entry.to_owned(),
+            entry,
             what,
-        };
-        let mut lines = text.lines();
-        let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
-        let column = |name: &str| header.iter().position(|cell| cell.trim() == name);
-        let (Some(active), Some(refset), Some(member)) = (
-            column("active"),
-            column("refsetId"),
-            column("referencedComponentId"),
-        ) else {
-            return Err(bad("header", "not the header of an RF2 reference set"));
-        };
-        let row = self.rows.len();
-        let mut found = 0;
-        for line in lines.filter(|line| !line.trim().is_empty()) {
-            let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
-            let cell = |n: usize| cells.get(n).copied().unwrap_or_default();
-            if cell(refset) != part.refset_id {
-                continue;
-            }
-            match cell(active) {
-                "1" => {}
-                "0" => continue,
-                _ => return Err(bad(cell(member), "active is neither 0 nor 1")),
-            }
-            if !self.matcher.add_snomed(cell(member), row) {
-                return Err(bad(cell(member), "no whole SNOMED CT concept id"));
-            }
-            found += 1;
-        }
-        if found != part.count {
+        })?;
+        if members.len() != part.count {
             return Err(ListError::Count {
                 file: part.file.clone(),
                 declared: part.count,
-                found,
+                found: members.len(),
             });
+        }
+        let row = self.rows.len();
+        for member in members {
+            if !self.matcher.add_snomed(member, row) {
+                return Err(ListError::Code {
+                    file: part.file.clone(),
+                    entry: member.to_owned(),
+                    what: "no whole SNOMED CT concept id",
+                });
+            }
         }
         self.rows.push(Row {
             id: format!("refset-{}", part.refset_id),
-            term: part.file.clone(),
+            term: part
+                .title
+                .clone()
+                .unwrap_or_else(|| part.file_name().to_owned()),
             category,
         });
         Ok(())

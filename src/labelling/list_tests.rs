@@ -214,10 +214,10 @@ fn twins_and_candidates_are_listed() {
 #[test]
 fn a_reference_set_can_be_added() {
     let refset = "id\teffectiveTime\tactive\tmoduleId\trefsetId\treferencedComponentId\r\n\
-                  a\t20250101\t1\t1\t999004371000000100\t62479008\r\n\
-                  b\t20250101\t1\t1\t999004371000000100\t56265001\r\n\
-                  c\t20250101\t0\t1\t999004371000000100\t73211009\r\n\
-                  d\t20250101\t1\t1\t999004381000000103\t38341003\r\n";
+                  019ab6a5-0000-4000-8000-00000000000a\t20250101\t1\t138691006\t999004371000000100\t62479008\r\n\
+                  019ab6a5-0000-4000-8000-00000000000b\t20250101\t1\t138691006\t999004371000000100\t56265001\r\n\
+                  019ab6a5-0000-4000-8000-00000000000c\t20250101\t0\t138691006\t999004371000000100\t73211009\r\n\
+                  019ab6a5-0000-4000-8000-00000000000d\t20250101\t1\t138691006\t999004381000000103\t38341003\r\n";
     let part = format!(
         "\n[[refset]]\nfile = \"r.txt\"\nrefset_id = \"999004371000000100\"\ncategory = \"fertility\"\ncount = 2\nsha256 = \"{}\"\n",
         hex(&Sha256::digest(refset.as_bytes()))
@@ -251,6 +251,76 @@ fn a_reference_set_can_be_added() {
     let damaged = refset.replace("56265001", "5.63E+07");
     std::fs::write(files.0.join("r.txt"), &damaged).unwrap();
     assert!(matches!(files.load(), Err(ListError::Checksum(_))));
+}
+
+// R042, R049: sets of an unpacked release, by its own layout, pinned to its effective time
+#[test]
+fn a_national_release_can_lie_where_it_was_unpacked() {
+    const HEAD: &str = "id\teffectiveTime\tactive\tmoduleId\trefsetId\treferencedComponentId\r\n";
+    let row = |n: u8, time: &str, active: u8, member: &str| {
+        format!(
+            "019ab6a5-0000-4000-8000-00000000000{n}\t{time}\t{active}\t138691006\t999004371000000100\t{member}\r\n"
+        )
+    };
+    // 1 was retired later than the release, 2 before it, 3 came later.
+    let full = [
+        HEAD.to_owned(),
+        row(1, "20240101", 1, "62479008"),
+        row(1, "20260101", 0, "62479008"),
+        row(2, "20240101", 1, "56265001"),
+        row(2, "20250101", 0, "56265001"),
+        row(3, "20260101", 1, "73211009"),
+    ]
+    .concat();
+    let path = "Full/Refset/Content/der2_Refset_SimpleUKCLFull_GB_20250416.txt";
+    let part = |file: &str, folder: &str, count: usize| {
+        format!(
+            "\n[release]\nfolder = \"{folder}\"\neffective_time = \"20250416\"\n\n[[refset]]\nfile = \"{file}\"\n\
+             refset_id = \"999004371000000100\"\ntitle = \"Assisted fertilisation\"\ncategory = \"fertility\"\n\
+             modules = [\"138691006\"]\ncount = {count}\nsha256 = \"{}\"\n",
+            hex(&Sha256::digest(full.as_bytes()))
+        )
+    };
+    let load = |part: String| {
+        let files = Files::new(|name, text| {
+            Some(if name == "list.toml" {
+                text.replacen("\n# Categories.", &format!("{part}\n# Categories."), 1)
+            } else {
+                text
+            })
+        });
+        let file = files.0.join("uk_sct2cl").join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, &full).unwrap();
+        files.load()
+    };
+    let list = load(part(path, "uk_sct2cl", 1)).unwrap();
+    let set = "refset-999004371000000100".to_owned();
+    let at_release = rows(&list, system::SNOMED, "62479008");
+    assert!(at_release.contains(&set), "at the release it was active");
+    for other in ["56265001", "73211009"] {
+        assert!(
+            !rows(&list, system::SNOMED, other).contains(&set),
+            "{other}"
+        );
+    }
+    let titles: Vec<_> = list.rows().iter().map(|row| row.term.as_str()).collect();
+    assert!(titles.contains(&"Assisted fertilisation"));
+    assert!(matches!(
+        load(part(path, "uk_sct2cl", 2)),
+        Err(ListError::Count { .. })
+    ));
+    for (file, folder) in [
+        (path, "../uk_sct2cl"),
+        ("../list.toml", "uk_sct2cl"),
+        (path, "elsewhere"),
+    ] {
+        let refused = load(part(file, folder, 1));
+        assert!(
+            matches!(refused, Err(ListError::Missing { .. })),
+            "{folder}/{file}"
+        );
+    }
 }
 
 // R049: missing, empty, damaged, wrong count, bad id, unknown category: the whole list is refused

@@ -4,15 +4,18 @@
 //! `mappings/exclusions/`: [`ExclusionList`] says which category a code falls into, and what each category means.
 
 mod codings;
+mod handle;
 mod label;
 mod list;
 mod matcher;
 mod meta;
 mod policy;
 mod reason;
+mod refset;
 mod report;
 mod sctid;
 
+pub use handle::ExclusionsHandle;
 pub use label::{LabelError, Labelled, LabelledRecord, PracticeRules, label};
 pub use list::{ExclusionList, ListError, Row};
 pub use meta::Confidentiality;

@@ -11,7 +11,7 @@ use super::{FindAsk, Finder, Found, SourceIdentity};
 use crate::audit::{AuditEntry, AuditLog, Origin, What};
 use crate::clock::{SharedClock, new_id};
 use crate::fhir::{IdKey, PatientId};
-use crate::labelling::{ExclusionList, PracticeRules, label};
+use crate::labelling::{ExclusionList, ExclusionsHandle, PracticeRules, label};
 use crate::mapping::{MappingContext, Tables, map};
 use crate::record::date::london;
 use crate::record::{
@@ -48,7 +48,7 @@ pub struct LookUpParts {
     /// Titles and notices of the Lists.
     pub wording: TabWording,
     /// The exclusion list in force.
-    pub exclusions: Arc<ExclusionList>,
+    pub exclusions: ExclusionsHandle,
     /// Where users read it.
     pub exclusions_url: String,
     /// Address of the API.
@@ -115,7 +115,8 @@ pub enum LookUpError {
 pub struct LookUp {
     parts: LookUpParts,
     adapters: Mutex<HashMap<PracticeSource, Arc<dyn SourceAdapter>>>,
-    held: Cache<(PatientId, OdsCode), Arc<LookedUp>>,
+    /// Held by patient, practice and version of the exclusion list: another list makes every record anew (R042).
+    held: Cache<(PatientId, OdsCode, String), Arc<LookedUp>>,
 }
 
 impl LookUp {
@@ -139,10 +140,17 @@ impl LookUp {
     /// # Errors
     /// See [`LookUpError`]; a failure is not held.
     pub async fn record(&self, ask: &FindAsk) -> Result<Arc<LookedUp>, LookUpError> {
-        let key = (ask.patient.clone(), ask.practice.clone());
+        let exclusions = self.parts.exclusions.current();
+        let key = (
+            ask.patient.clone(),
+            ask.practice.clone(),
+            exclusions.version().to_owned(),
+        );
         let result = self
             .held
-            .try_get_with(key, async { self.look_up(ask).await.map(Arc::new) })
+            .try_get_with(key, async {
+                self.look_up(ask, &exclusions).await.map(Arc::new)
+            })
             .await
             .map_err(|shared| LookUpError::clone(&shared));
         if let Err(error) = &result {
@@ -154,7 +162,11 @@ impl LookUp {
     /// Lets go of what is held of this patient at this practice: a decision went against showing it.
     pub async fn forget(&self, patient: &PatientId, practice: &OdsCode) {
         self.held
-            .invalidate(&(patient.clone(), practice.clone()))
+            .invalidate(&(
+                patient.clone(),
+                practice.clone(),
+                self.parts.exclusions.current().version().to_owned(),
+            ))
             .await;
     }
 
@@ -164,7 +176,11 @@ impl LookUp {
         self.held.entry_count()
     }
 
-    async fn look_up(&self, ask: &FindAsk) -> Result<LookedUp, LookUpError> {
+    async fn look_up(
+        &self,
+        ask: &FindAsk,
+        exclusions: &ExclusionList,
+    ) -> Result<LookedUp, LookUpError> {
         let register = self.parts.register.current();
         let practice = register.organisations.get(&ask.practice);
         let source = practice
@@ -172,7 +188,7 @@ impl LookUp {
             .ok_or(LookUpError::NoSource)?;
         let asked_at = self.parts.clock.now();
         let message_id = new_id().to_string();
-        self.intend(ask, asked_at, &message_id, &register.hash)
+        self.intend(ask, asked_at, &message_id, &register.hash, exclusions)
             .await?;
         let record_ask = RecordAsk {
             nhs_number: ask.nhs_number.clone(),
@@ -211,7 +227,7 @@ impl LookUp {
             .map(|practice| practice.name.clone())
             .unwrap_or_default();
         let made = if may_be_held(&standing) {
-            Some(self.make(record, ask, &name, rules, retrieved_at)?)
+            Some(self.make(record, ask, &name, (exclusions, rules), retrieved_at)?)
         } else {
             None
         };
@@ -254,7 +270,7 @@ impl LookUp {
         record: GpRecord,
         ask: &FindAsk,
         practice_name: &str,
-        rules: PracticeRules,
+        (exclusions, rules): (&ExclusionList, PracticeRules),
         retrieved_at: Timestamp,
     ) -> Result<(Held, Vec<LossCount>), LookUpError> {
         let refused = |error: &dyn std::fmt::Display| LookUpError::Release(error.to_string());
@@ -266,8 +282,7 @@ impl LookUp {
             today: retrieved_at.to_zoned(london()).date(),
             practice_name,
         };
-        let labelled =
-            label(map(record, &context), &self.parts.exclusions, rules).map_err(|e| refused(&e))?;
+        let labelled = label(map(record, &context), exclusions, rules).map_err(|e| refused(&e))?;
         let released = withhold(labelled).map_err(|e| refused(&e))?;
         let losses = count_losses(released.losses());
         let held = HeldAsk {
@@ -287,6 +302,7 @@ impl LookUp {
         at: Timestamp,
         message_id: &str,
         policy: &str,
+        exclusions: &ExclusionList,
     ) -> Result<(), LookUpError> {
         let origin = Origin {
             request_id: message_id.to_owned(),
@@ -298,7 +314,7 @@ impl LookUp {
         entry.practice = Some(ask.practice.clone());
         entry.patient = Some(ask.patient.clone());
         entry.policy = Some(policy.to_owned());
-        entry.exclusions = Some(self.parts.exclusions.version().to_owned());
+        entry.exclusions = Some(exclusions.version().to_owned());
         self.parts.audit.write(entry).await.map_err(|error| {
             tracing::error!(error = %error, "an intent could not be written, so the source was not asked");
             LookUpError::Audit

@@ -70,7 +70,7 @@ pub struct OccasionParts {
     /// Makes patient ids.
     pub ids: IdKey,
     /// Seals NHS numbers at rest.
-    pub seal: SealKey,
+    pub seal: Arc<SealKey>,
     /// How long.
     pub windows: Windows,
     /// From where (R109).
@@ -337,6 +337,11 @@ impl Occasions {
             None => sharing.known().copied().filter(|_| theirs),
         };
         let remembered = self.remember(patient, practice, said).await?;
+        // What a practice decided here stands whatever its system says: it can only take away.
+        let sharing = match self.parts.store.decided_opt_out(patient, practice)? {
+            Some(_) => Fact::Known(SharingFact::OptedOut),
+            None => sharing,
+        };
         Ok(AfterSourceInputs {
             practice: practice.clone(),
             refusal: found.refusal,
@@ -382,11 +387,7 @@ impl Occasions {
                 .await?;
             remembered = store.remembered_opt_out(patient)?;
         }
-        // What a practice decided here stands whatever its system says: a hold only takes away.
-        match remembered {
-            None => store.decided_opt_out(patient, practice),
-            remembered => Ok(remembered),
-        }
+        Ok(remembered)
     }
 
     #[expect(

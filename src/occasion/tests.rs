@@ -355,7 +355,7 @@ impl Bench {
             worklist: outside.clone(),
             finder: outside.clone(),
             ids: IdKey::new([7; 32]),
-            seal: SealKey::new(&SEAL).unwrap(),
+            seal: Arc::new(SealKey::new(&SEAL).unwrap()),
             windows: Windows::default(),
             network: AddressRanges::default(),
         });

@@ -5,6 +5,7 @@
 mod actor;
 pub mod delivery;
 pub mod difference;
+pub mod exclusions;
 pub mod explain;
 pub mod holds;
 pub mod opt_out;

@@ -33,7 +33,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, StoreError};
 
 /// The sandbox's id key is fixed, so that a patient's FHIR id is the same on every machine.
-const ID_KEY: [u8; 32] = *b"openmig sandbox: ids same anyway";
+pub(crate) const ID_KEY: [u8; 32] = *b"openmig sandbox: ids same anyway";
 
 /// The key of the sandbox's ids.
 #[must_use]
@@ -219,6 +219,13 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         Arc::clone(&clock) as _,
     )
     .await?;
+    let exclusions = options.data.join("exclusions");
+    crate::labelling::ExclusionList::write_embedded(&exclusions).map_err(|source| {
+        SandboxError::File {
+            path: exclusions.clone(),
+            source,
+        }
+    })?;
     let parts = GatewayParts {
         issuer,
         user_base: USER_BASE.to_owned(),
@@ -234,9 +241,10 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         metrics_allow: ranges(&loopback())?,
         proxies: ranges(&[])?,
         systmone_key: "sandbox".to_owned(),
+        exclusions: Some(exclusions),
         timing: options.timing.unwrap_or_else(sandbox_timing),
     };
-    let gateway = assemble(parts, sandbox_routes)?;
+    let mut gateway = assemble(parts, sandbox_routes)?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     servers.spawn(emis::serve(
@@ -275,6 +283,17 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     });
     servers.spawn(async move {
         courier.run().await;
+        Ok(())
+    });
+    if let Some(watch) = gateway.exclusions_watch.take() {
+        servers.spawn(async move {
+            watch.run().await;
+            Ok(())
+        });
+    }
+    let alarms = Arc::clone(&gateway.opt_outs);
+    servers.spawn(async move {
+        alarms.watch().await;
         Ok(())
     });
     let service = gateway
@@ -384,7 +403,7 @@ fn empty(data: &Path) -> Result<(), SandboxError> {
     for name in ["openmig.sqlite", "openmig.sqlite-wal", "openmig.sqlite-shm"] {
         remove(&data.join(name), |path| std::fs::remove_file(path))?;
     }
-    for name in ["keys", "register", "outbox"] {
+    for name in ["keys", "register", "outbox", "exclusions"] {
         remove(&data.join(name), |path| std::fs::remove_dir_all(path))?;
     }
     Ok(())

@@ -5,6 +5,8 @@
 #![cfg(test)]
 
 mod ends;
+mod reload;
+mod stages;
 mod support;
 
 mod audit;

@@ -643,6 +643,7 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         "{path}/withdraw", // asks for a token: `withdrawal.rs`
         "/exclusions",
         "/exclusions.csv",
+        "/exclusions.json",
         "/livez",
         "/readyz",
         "/metrics",

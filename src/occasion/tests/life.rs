@@ -386,3 +386,17 @@ fn a_fresh_answer_inside_the_window_is_decided_on_afresh() {
         );
     }
 }
+
+// R063, R064: what a practice decided here stands, though its own system says nothing of it
+#[test]
+fn an_opt_out_that_was_granted_here_stands() {
+    let bench = Bench::ordinary();
+    let patient = IdKey::new([7; 32]).patient(&NhsNumber::parse("9990000018").unwrap());
+    bench.open(ask()).unwrap();
+    bench.store.kept.lock().unwrap().decided = Some(patient);
+    for ask in [ask(), emergency()] {
+        assert_eq!(bench.open(ask), Err(OccasionRefusal::NoRecordAvailable));
+        let rows = bench.log.rows.lock().unwrap();
+        assert_eq!(rows.last().unwrap().failure.as_deref(), Some("opted-out"));
+    }
+}
