@@ -1,6 +1,6 @@
 //! A person of oversight, as the register knows them now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::record::OdsCode;
 use crate::register::{Duty, Register};
@@ -10,8 +10,6 @@ use crate::register::{Duty, Register};
 pub struct Actor {
     username: String,
     organisations: BTreeSet<OdsCode>,
-    /// Practices that appointed an IG office of this person's, with that office (S0 2, R066).
-    appointed_by: BTreeMap<OdsCode, OdsCode>,
     duties: BTreeSet<Duty>,
 }
 
@@ -26,19 +24,9 @@ impl Actor {
     pub fn of(register: &Register, username: &str) -> Option<Self> {
         let user = register.users.get(username).filter(|user| !user.revoked)?;
         let role = register.agreement.roles.get(&user.role)?;
-        let mut organisations: BTreeSet<OdsCode> = user.organisations.iter().cloned().collect();
-        let appointed_by: BTreeMap<OdsCode, OdsCode> = register
-            .organisations
-            .values()
-            .filter_map(|practice| Some((practice, practice.ig_office.as_ref()?)))
-            .filter(|(_, appointment)| user.organisations.contains(&appointment.office))
-            .map(|(practice, appointment)| (practice.ods.clone(), appointment.office.clone()))
-            .collect();
-        organisations.extend(appointed_by.keys().cloned());
         Some(Self {
             username: user.username.clone(),
-            organisations,
-            appointed_by,
+            organisations: user.organisations.iter().cloned().collect(),
             duties: role.duties.clone(),
         })
     }
@@ -47,11 +35,7 @@ impl Actor {
     /// group's duty. `None` is the group's own client: nothing but the group's duty is left.
     #[must_use]
     pub fn bound_to(mut self, organisation: Option<&OdsCode>) -> Self {
-        let appointed_by = &self.appointed_by;
-        self.organisations.retain(|own| {
-            organisation == Some(own)
-                || organisation.is_some() && appointed_by.get(own) == organisation
-        });
+        self.organisations.retain(|own| organisation == Some(own));
         match organisation {
             Some(_) => self.duties.remove(&Duty::Govern),
             None => {
@@ -114,7 +98,6 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::register::{Appointment, Organisation, OrganisationKind};
     use crate::sandbox::register::tests::sandbox_register;
 
     fn ods(code: &str) -> OdsCode {
@@ -143,43 +126,6 @@ mod tests {
         assert_eq!(group.must(Duty::Govern, &ods("Z99002")), Ok(()));
         assert_eq!(
             group.must(Duty::RunPractice, &ods("Z99002")),
-            Err(NotAllowed)
-        );
-    }
-
-    // R066: an IG office acts for the practices that appointed it, and for no other
-    #[test]
-    fn an_ig_office_reaches_the_practices_that_appointed_it() {
-        let mut register = sandbox_register();
-        let office = ods("Z9I01");
-        register.organisations.insert(
-            office.clone(),
-            Organisation::new(
-                office.clone(),
-                "IG office".to_owned(),
-                OrganisationKind::IgOffice,
-            ),
-        );
-        let user = register.users.get_mut("practice-manager").unwrap();
-        user.organisations = vec![office.clone()];
-        let reach = |register: &Register| {
-            let actor = Actor::of(register, "practice-manager")
-                .unwrap()
-                .bound_to(Some(&office));
-            ["Z99001", "Z99002"].map(|code| actor.must(Duty::RunPractice, &ods(code)).is_ok())
-        };
-        assert_eq!(reach(&register), [false, false]);
-        let appointed = register.organisations.get_mut(&ods("Z99002")).unwrap();
-        appointed.ig_office = Some(Appointment {
-            office: office.clone(),
-            since: jiff::civil::date(2026, 1, 1),
-        });
-        assert_eq!(reach(&register), [false, true]);
-        let other = Actor::of(&register, "practice-manager")
-            .unwrap()
-            .bound_to(Some(&ods("Z99001")));
-        assert_eq!(
-            other.must(Duty::RunPractice, &ods("Z99002")),
             Err(NotAllowed)
         );
     }

@@ -181,3 +181,34 @@ fn what_is_tried_out_is_what_the_rules_say() {
         BTreeSet::from(["clinician", "hospital-doctor", "hospital-nurse"])
     );
 }
+
+// R165: a practice declines one approved flow; that flow stops there, and no other flow and no other practice
+#[test]
+fn a_declined_flow_stops_for_that_practice_alone() {
+    let old = sandbox_register();
+    let mut new = old.clone();
+    new.organisations
+        .get_mut(&ods("Z99001"))
+        .unwrap()
+        .declines
+        .push(Decline {
+            protocol: "out-of-hours-1".to_owned(),
+            date: TODAY,
+            by: "the partners".to_owned(),
+        });
+    let patients = ["Z99001", "Z99002"].map(|practice| Patient {
+        name: practice.to_owned(),
+        practice: ods(practice),
+        traced: true,
+        sensitive: false,
+        deceased: false,
+    });
+    let tried = try_out(&old, &new, TODAY, &patients);
+    assert_eq!(tried.len(), 2, "with consent and by override: {tried:?}");
+    for one in &tried {
+        assert_eq!(one.user, "clinician");
+        assert_eq!(one.patients, ["Z99001"]);
+        assert_eq!(one.lost, TabSet::ALL);
+        assert_eq!(one.refused_by, Some(Rule::PracticeEnabled));
+    }
+}

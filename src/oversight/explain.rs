@@ -219,11 +219,17 @@ pub fn rules(rules: &[(Rule, RuleOutcome)]) -> String {
     let mut out = String::new();
     for (rule, outcome) in rules {
         let word = match outcome {
-            RuleOutcome::Pass => "holds",
+            RuleOutcome::Pass => "passes",
             RuleOutcome::Fail => "FAILS",
             RuleOutcome::NotEvaluated => "not looked at",
         };
-        let _ = writeln!(out, "  {word:<14}{:<30}{}", rule.code(), rule.source());
+        let name = serde_json::to_value(rule).unwrap_or_default();
+        let name = name.as_str().unwrap_or_else(|| rule.code());
+        let _ = write!(out, "  {word:<15}{name:<24}{}", rule.source());
+        if *outcome == RuleOutcome::Fail {
+            let _ = write!(out, "  ({})", rule.code());
+        }
+        out.push('\n');
     }
     out
 }
@@ -268,4 +274,23 @@ pub fn moment(at: Timestamp) -> String {
     at.to_zoned(crate::record::date::london())
         .strftime("%Y-%m-%d %H:%M:%S %Z")
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R120: each rule with its outcome and its paragraph
+    #[test]
+    fn rules_are_told_a_line_each() {
+        let told = rules(&[
+            (Rule::NetworkAllowed, RuleOutcome::Pass),
+            (Rule::Alive, RuleOutcome::Fail),
+            (Rule::NotOptedOut, RuleOutcome::NotEvaluated),
+        ]);
+        assert_eq!(
+            told,
+            "  passes         network-allowed         S2 7.4.4\n  FAILS          alive                   S2 5.1.1  (deceased)\n  not looked at  not-opted-out           S2 6.1.4, 5.1.3\n"
+        );
+    }
 }
