@@ -21,26 +21,27 @@ use crate::fhir::IdKey;
 use crate::labelling::{ExclusionList, ExclusionsHandle, ListError};
 use crate::lookup::{LookUp, LookUpParts};
 use crate::mapping::{TableError, Tables};
-use crate::occasion::{OccasionParts, Occasions, SealKey, Windows};
+use crate::occasion::{OccasionParts, Occasions, PointOfCare, SealKey, Windows};
 use crate::oversight::exclusions::ExclusionsWatch;
 use crate::oversight::opt_out::OptOuts;
 use crate::oversight::override_review::OverrideReviews;
 use crate::register::RegisterHandle;
-use crate::smart::authenticate::Authenticator;
-use crate::smart::discovery::Discovery;
 use crate::smart::fetch::HttpKeyFetcher;
 use crate::smart::http as endpoints;
-use crate::smart::introspect::IntrospectionEndpoint;
+use crate::smart::id_token::{KeyRing, UserNames};
 use crate::smart::jwks::KeySource;
-use crate::smart::revoke::RevocationEndpoint;
-use crate::smart::token::{TokenEndpoint, TokenSettings};
+use crate::smart::launch::Launcher;
+use crate::smart::routes::SmartParts;
+use crate::smart::secrets::LaunchKey;
+use crate::smart::token::TokenSettings;
 use crate::smart::withdraw::WithdrawalEndpoint;
+use crate::smart::{self, authenticate::Authenticator};
 use crate::source::http::SourceHttp;
 use crate::source::trace::PdsTracer;
 use crate::source::worklist::HttpWorklist;
 use crate::source::{SourceError, SourceLimits};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{OccasionStore, TokenRevoker, TokenStore};
+use crate::store::{OccasionStore, TokenStore};
 use crate::tabs::lists::TabWording;
 use crate::telemetry::{self, Metrics, Telemetry};
 
@@ -63,8 +64,10 @@ pub struct GatewayParts {
     pub ids: IdKey,
     /// Key that seals NHS numbers at rest.
     pub seal: SealKey,
-    /// The server's own public keys, as a JWKS.
-    pub jwks: serde_json::Value,
+    /// The server's own signing keys.
+    pub ring: KeyRing,
+    /// Key of refresh tokens' pairs and of form tokens.
+    pub launch_key: LaunchKey,
     /// URL of the trace service.
     pub trace: String,
     /// URL of the worklists.
@@ -124,6 +127,8 @@ pub struct Gateway {
     pub overrides: Arc<OverrideReviews>,
     /// Has to be run ([`ExclusionsWatch::run`]), where the list has a folder.
     pub exclusions_watch: Option<ExclusionsWatch>,
+    /// Registers launches, for the sandbox's mock EHR.
+    pub launcher: Arc<Launcher>,
 }
 
 /// Puts it together; `beside` is served next to it (the sandbox's own routes).
@@ -196,12 +201,14 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         Arc::clone(&seal),
         Arc::clone(&parts.clock),
     ));
+    let worklist = Arc::new(HttpWorklist::new(&parts.worklist, near, Arc::clone(&http)));
+    let names = UserNames::new(&parts.issuer, parts.ids.clone());
     let occasions = Arc::new(Occasions::new(OccasionParts {
         register: parts.register.clone(),
         store: occasion_store,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&parts.clock),
-        worklist: Arc::new(HttpWorklist::new(&parts.worklist, near, Arc::clone(&http))),
+        worklist: Arc::clone(&worklist) as _,
         finder: Arc::clone(&look_up) as _,
         ids: parts.ids,
         seal,
@@ -226,14 +233,6 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         refusal_floor: Duration::from_millis(parts.timing.refusal_floor_millis),
         requests_per_minute: parts.timing.token_requests_per_minute,
     };
-    let token = Arc::new(TokenEndpoint::new(
-        settings,
-        Arc::clone(&authenticator),
-        Arc::clone(&occasions) as _,
-        Arc::clone(&tokens),
-        Arc::clone(&audit),
-        Arc::clone(&parts.clock),
-    ));
     let withdrawal = Arc::new(WithdrawalEndpoint::new(
         Arc::clone(&occasions) as _,
         Arc::clone(&tokens),
@@ -246,17 +245,24 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
             post(endpoints::withdraw),
         )
         .with_state(withdrawal);
-    let smart = smart_routes(
-        &parts.issuer,
-        url.path(),
-        token,
+    let (smart, launcher) = smart::routes::routes(SmartParts {
+        issuer: parts.issuer.clone(),
+        path: url.path().to_owned(),
+        settings,
+        occasion_minutes: i64::from(parts.timing.occasion_minutes),
+        register: parts.register.clone(),
         authenticator,
-        &tokens,
-        &(Arc::clone(&parts.store) as _),
-        &audit,
-        &parts.clock,
-        parts.jwks,
-    );
+        tokens: Arc::clone(&tokens),
+        revoker: Arc::clone(&parts.store) as _,
+        store: Arc::clone(&parts.store) as _,
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&parts.clock),
+        occasions: Arc::clone(&occasions) as _,
+        care: Arc::new(PointOfCare::new(Arc::clone(&occasions), worklist)),
+        key: parts.launch_key,
+        ring: Arc::new(parts.ring),
+        names: names.clone(),
+    });
     let oversight = Arc::new(OversightApi {
         register: parts.register.clone(),
         tokens: Arc::clone(&tokens),
@@ -281,6 +287,8 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         trail,
         register: parts.register,
         exclusions: exclusions.clone(),
+        names,
+        notes: Arc::clone(&parts.store) as _,
         clock: parts.clock,
     });
     let network = NetworkRule {
@@ -315,6 +323,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         opt_outs,
         overrides,
         exclusions_watch,
+        launcher,
     })
 }
 
@@ -326,70 +335,8 @@ pub async fn keep_house(store: Arc<SqliteStore>, clock: SharedClock) {
             Ok(forgotten) => tracing::debug!(forgotten, "expired tokens and assertions forgotten"),
             Err(error) => tracing::warn!(%error, "expired tokens could not be forgotten"),
         }
+        if let Err(error) = store.forget_launches(clock.now()).await {
+            tracing::warn!(%error, "ended launches could not be forgotten");
+        }
     }
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is an endpoint's own, and this is the one place that joins them"
-)]
-fn smart_routes(
-    issuer: &str,
-    path: &str,
-    token: Arc<TokenEndpoint>,
-    authenticator: Arc<Authenticator>,
-    tokens: &Arc<dyn TokenStore>,
-    revoker: &Arc<dyn TokenRevoker>,
-    audit: &Arc<dyn AuditLog>,
-    clock: &SharedClock,
-    jwks: serde_json::Value,
-) -> Router {
-    let discovery = Arc::new(Discovery::new(issuer));
-    let introspection = Arc::new(IntrospectionEndpoint::new(
-        issuer,
-        Arc::clone(&authenticator),
-        Arc::clone(tokens),
-        Arc::clone(clock),
-    ));
-    let revocation = Arc::new(RevocationEndpoint::new(
-        authenticator,
-        Arc::clone(tokens),
-        Arc::clone(revoker),
-        Arc::clone(audit),
-        Arc::clone(clock),
-    ));
-    let well_known = Router::new()
-        .route(
-            &format!("{path}/.well-known/smart-configuration"),
-            get(endpoints::smart_configuration),
-        )
-        .route(
-            &format!("{path}/.well-known/openid-configuration"),
-            get(endpoints::openid_configuration),
-        )
-        .route(
-            &format!("/.well-known/oauth-authorization-server{path}"),
-            get(endpoints::authorization_server),
-        )
-        .with_state(discovery);
-    Router::new()
-        .route(&format!("{path}/jwks"), get(endpoints::jwks))
-        .with_state(Arc::new(jwks))
-        .merge(well_known)
-        .layer(tower_http::cors::CorsLayer::new().allow_origin(tower_http::cors::Any))
-        .merge(
-            Router::new()
-                .route(&format!("{path}/token"), post(endpoints::token))
-                .with_state(token),
-        )
-        .merge(
-            Router::new()
-                .route(&format!("{path}/introspect"), post(endpoints::introspect))
-                .with_state(introspection),
-        )
-        .merge(
-            Router::new()
-                .route(&format!("{path}/revoke"), post(endpoints::revoke))
-                .with_state(revocation),
-        )
 }

@@ -78,6 +78,16 @@ pub fn capability(base: &str) -> Value {
         "rest": [{
             "mode": "server",
             "security": {
+                "extension": [{
+                    // Deprecated since SMART 2.0, and the only place where some clients look (smart.md, decision 8).
+                    "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+                    "extension": [
+                        {"url": "authorize", "valueUri": format!("{base}/authorize")},
+                        {"url": "token", "valueUri": format!("{base}/token")},
+                        {"url": "introspect", "valueUri": format!("{base}/introspect")},
+                        {"url": "revoke", "valueUri": format!("{base}/revoke")}
+                    ]
+                }],
                 "cors": true,
                 "service": [{
                     "coding": [{
@@ -85,7 +95,7 @@ pub fn capability(base: &str) -> Value {
                         "code": "SMART-on-FHIR",
                         "display": "SMART-on-FHIR"
                     }],
-                    "text": "SMART backend services on behalf of a named clinician"
+                    "text": "SMART App Launch for clinicians who sign in; SMART backend services on behalf of a named clinician"
                 }]
             },
             "resource": resources

@@ -5,6 +5,7 @@
 
 pub mod clinical;
 pub mod exclusions_page;
+pub mod fhir_user;
 pub mod health;
 pub mod metadata;
 pub mod non_clinical;

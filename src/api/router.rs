@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::clinical::SearchRequest;
@@ -18,6 +18,7 @@ use super::state::Api;
 use crate::audit::{Interaction, Origin};
 use crate::fhir::Kind;
 use crate::smart::caller::{Caller, authenticate};
+use crate::smart::cors::{self, Cors};
 
 /// Bytes of a `_search` form.
 const MAX_FORM: usize = 64 * 1024;
@@ -28,6 +29,7 @@ const SEARCH_METHODS: &str = "POST";
 pub fn router(api: Arc<Api>, base_path: &str, network: NetworkRule, beside: Router) -> Router {
     let below = Router::new().fallback(fhir).with_state(Arc::clone(&api));
     let path = base_path.trim_end_matches('/');
+    let cors = Cors::new(api.register.clone(), path);
     // The base with a slash at its end is none of the nested paths, but a Bundle may be sent there.
     let base = axum::routing::any(fhir).with_state(api);
     Router::new()
@@ -36,6 +38,7 @@ pub fn router(api: Arc<Api>, base_path: &str, network: NetworkRule, beside: Rout
         .merge(beside)
         .fallback(|| async { ApiError::not_found() })
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn_with_state(cors, cors::allow))
         .layer(axum::middleware::from_fn_with_state(network, frame))
 }
 
@@ -106,12 +109,7 @@ async fn answer(api: &Api, request: Request) -> Result<Response, ApiError> {
             if let Err(error) = negotiate(headers, format.map(|(_, value)| value.as_str())) {
                 return Err(refuse(api, headers, origin, "capabilities", None, error).await);
             }
-            let mut response = metadata::statement(&api.base).into_response();
-            response.headers_mut().insert(
-                header::ACCESS_CONTROL_ALLOW_ORIGIN,
-                HeaderValue::from_static("*"),
-            );
-            Ok(response)
+            Ok(metadata::statement(&api.base).into_response())
         }
         Ok(Asked::Search(target)) => search(api, &target, params, headers, origin).await,
         Ok(Asked::SearchByForm(target)) => {
@@ -214,6 +212,9 @@ async fn read(
     if let Target::AuditEvent = target {
         return api.read_event(&caller, id, origin).await;
     }
+    if let (Target::Clinical(Kind::Practitioner), true) = (target, api.is_own_id(&caller, id)) {
+        return api.read_fhir_user(&caller, id, origin).await;
+    }
     let visit = match api.visit(caller.clone(), origin.clone()) {
         Ok(visit) => visit,
         Err(error) => {
@@ -287,7 +288,12 @@ async fn caller(
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
     match authenticate(header, api.tokens.as_ref(), api.clock.now()) {
-        Ok(caller) => Ok(caller),
+        Ok(caller) => match api.note_first_use(header, &caller).await {
+            Ok(()) => Ok(caller),
+            Err(error) => Err(api
+                .refuse_stranger(Some(&caller), origin.clone(), interaction, error)
+                .await),
+        },
         Err(refusal) => {
             let error = ApiError::from(refusal);
             Err(api

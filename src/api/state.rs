@@ -16,7 +16,9 @@ use crate::occasion::{OccasionRefusal, Occasions, ReadOccasion, ReadRefusal};
 use crate::register::{GROUP, RegisterHandle};
 use crate::release::Held;
 use crate::smart::caller::Caller;
+use crate::smart::id_token::UserNames;
 use crate::store::TokenStore;
+use crate::store::authorization::AuthorizationStore;
 
 /// A held record is there in less than this: nothing else was waited for.
 const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(5);
@@ -39,6 +41,10 @@ pub struct Api {
     pub register: RegisterHandle,
     /// The exclusion list in force.
     pub exclusions: ExclusionsHandle,
+    /// Names users who signed in.
+    pub names: UserNames,
+    /// Where the first use of a refreshed token is noted.
+    pub notes: Arc<dyn AuthorizationStore>,
     /// Time.
     pub clock: SharedClock,
 }

@@ -17,6 +17,8 @@ use crate::oversight::delivery::{Courier, RouteError, Routes, RoutesHandle};
 use crate::record::date::london;
 use crate::register::watch::RegisterWatch;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
+use crate::smart::id_token::KeyRing;
+use crate::smart::secrets::LaunchKey;
 use crate::smart::signing::{SigningError, SigningKey};
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
@@ -85,6 +87,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         Arc::clone(&clock),
     )
     .await?;
+    let sealing = secret_32(&config.secrets.seal_key)?;
     let parts = GatewayParts {
         issuer: config.issuer.clone(),
         user_base,
@@ -92,8 +95,9 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         store,
         clock,
         ids: IdKey::new(secret_32(&config.secrets.id_key)?),
-        seal: SealKey::new(&secret_32(&config.secrets.seal_key)?)?,
-        jwks: SigningKey::from_jwk(&key)?.public_jwks(),
+        seal: SealKey::new(&sealing)?,
+        ring: KeyRing::new(SigningKey::from_jwk(&key)?, Vec::new()),
+        launch_key: LaunchKey::derive(&sealing),
         trace: config.services.trace.clone(),
         worklist: config.services.worklist.clone(),
         allow: ranges(&config.allow_networks)?,

@@ -46,6 +46,12 @@ impl IdKey {
         format!("{}-{}", patient.0, self.hash(parts))
     }
 
+    /// The id of a user of the register, as `Practitioner` and `sub`: no patient's, because of the hyphen.
+    #[must_use]
+    pub fn user(&self, username: &str) -> String {
+        format!("user-{}", self.hash(&["user", username]))
+    }
+
     fn hash(&self, parts: &[&str]) -> String {
         // HMAC takes a key of any length, so this cannot fail; an all-zero id would only collide, never leak.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {

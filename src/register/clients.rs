@@ -58,14 +58,23 @@ impl Register {
                 });
             }
         }
-        let code_flow = !by_keys;
+        let code_flow = !by_keys && raw.launches.is_empty();
         check.that(
-            code_flow != raw.redirect_uris.is_empty(),
+            !code_flow || !raw.redirect_uris.is_empty(),
+            "redirect URIs",
+            || format!("the client `{id}` needs redirect URIs, because it can do nothing but sign users in"),
+        );
+        check.that(
+            raw.redirect_uris.is_empty() || (!raw.named_clinician && audit_of.is_none()),
             "redirect URIs",
             || {
-                format!("the client `{id}` needs redirect URIs if it signs users in, and none if it has keys")
+                format!("the client `{id}` either signs users in or acts by itself: it has redirect URIs as well")
             },
         );
+        let public = matches!(authentication, ClientAuthentication::Public);
+        check.that(raw.launches.is_empty() || !public, "launches", || {
+            format!("the client `{id}` launches others, so it must authenticate")
+        });
         for uri in &raw.redirect_uris {
             check.that(is_redirect(uri), "redirect URIs", || {
                 format!(
@@ -81,6 +90,8 @@ impl Register {
             id.clone(),
             Client {
                 id,
+                name: raw.name.filter(|name| !name.trim().is_empty()),
+                launches: raw.launches,
                 authentication,
                 organisation,
                 named_clinician: raw.named_clinician,

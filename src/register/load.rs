@@ -166,6 +166,16 @@ impl Register {
                 format!("`{name}` accepted the terms in the future")
             });
         }
+        let usable = |hash: &String| {
+            hash.starts_with("$argon2id$")
+                && argon2::password_hash::phc::PasswordHash::new(hash)
+                    .is_ok_and(|it| it.hash.is_some())
+        };
+        check.that(raw.password.as_ref().is_none_or(usable), "password", || {
+            format!(
+                "the password of `{name}` is not an argon2id hash (`openmig password` makes one)"
+            )
+        });
         let fresh = !self.users.contains_key(&name);
         check.that(fresh, "unique id", || {
             format!("the user `{name}` is there twice")
@@ -182,6 +192,7 @@ impl Register {
                     .terms_accepted
                     .map(|terms| (terms.version, terms.date.0)),
                 revoked: raw.revoked,
+                password: raw.password,
             },
         );
     }

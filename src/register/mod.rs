@@ -96,6 +96,8 @@ pub struct User {
     pub terms_accepted: Option<(String, Date)>,
     /// Revoked (R108).
     pub revoked: bool,
+    /// Argon2id hash (PHC string) of the password; `None` where the user does not sign in here by password.
+    pub password: Option<String>,
 }
 
 /// A registered OAuth client.
@@ -103,6 +105,10 @@ pub struct User {
 pub struct Client {
     /// `client_id`.
     pub id: String,
+    /// What it is called on the pages that a clinician sees; the id where it has no name.
+    pub name: Option<String>,
+    /// Clients that it may launch: it is an EHR's, and its word binds a launch to a clinician and a patient.
+    pub launches: Vec<String>,
     /// How it authenticates.
     pub authentication: ClientAuthentication,
     /// The organisation it belongs to; `None` serves users of any organisation.

@@ -115,6 +115,7 @@ pub struct User {
     pub terms_accepted: Option<Terms>,
     #[serde(default)]
     pub revoked: bool,
+    pub password: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -135,6 +136,9 @@ pub struct Clients {
 #[serde(deny_unknown_fields)]
 pub struct Client {
     pub id: String,
+    pub name: Option<String>,
+    #[serde(default)]
+    pub launches: Vec<String>,
     pub authentication: Authentication,
     pub organisation: Option<String>,
     #[serde(default)]

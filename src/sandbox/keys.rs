@@ -19,13 +19,15 @@ use crate::smart::signing::{SigningAlgorithm, SigningError, SigningKey, generate
 pub const USER_BASE: &str = "https://openmig.org/sandbox/user";
 
 /// The clients that have a key, with its algorithm (sandbox.md, clients). A client's kid is `<client_id>-1`.
-pub const KEY_CLIENTS: [(&str, SigningAlgorithm); 6] = [
+pub const KEY_CLIENTS: [(&str, SigningAlgorithm); 8] = [
     ("sandbox-backend", SigningAlgorithm::Rs384),
     ("sandbox-backend-walkin", SigningAlgorithm::Rs384),
     ("sandbox-backend-es", SigningAlgorithm::Es384),
     ("sandbox-audit-backend", SigningAlgorithm::Es384),
     ("sandbox-audit-backend-z99002", SigningAlgorithm::Es384),
     ("sandbox-oversight", SigningAlgorithm::Es384),
+    ("sandbox-web-keys", SigningAlgorithm::Es384),
+    ("sandbox-ehr", SigningAlgorithm::Es384),
 ];
 
 const SERVER: (&str, SigningAlgorithm) = ("sandbox-server", SigningAlgorithm::Rs256);
@@ -102,10 +104,12 @@ impl SandboxKeys {
         })
     }
 
-    /// The server's signing key.
-    #[must_use]
-    pub fn server(&self) -> &SigningKey {
-        &self.server.key
+    /// The server's signing key, as a key of its own.
+    ///
+    /// # Errors
+    /// The cryptographic library.
+    pub fn server(&self) -> Result<SigningKey, KeysError> {
+        Ok(SigningKey::from_jwk(&self.server.private)?)
     }
 
     /// The private JWK that `/sandbox/keys/<client_id>.jwk.json` serves.
@@ -240,7 +244,7 @@ mod tests {
                 assert_eq!(mode.mode() & 0o777, 0o600);
             }
         }
-        assert_eq!(keys.server().public_jwk()["alg"], "RS256");
+        assert_eq!(keys.server().unwrap().public_jwk()["alg"], "RS256");
         for (client, _) in KEY_CLIENTS {
             let ods = OdsCode("Z9H01".to_owned());
             let now = Timestamp::from_second(1_800_000_000).unwrap();

@@ -5,6 +5,7 @@
 
 pub mod contract;
 pub mod keys;
+pub mod launch;
 pub mod mock;
 mod notices;
 pub mod population;

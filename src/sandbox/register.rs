@@ -69,16 +69,21 @@ pub enum SandboxRegisterError {
     Register(#[from] RegisterErrors),
 }
 
+/// The argon2id hash of the password `sandbox`, with a salt that says what it is: it protects nobody.
+pub const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$b3Blbm1pZyBzYW5kYm94IQ$rzyJpxKjTKZMUHwRyymAohsztnMNLvOx6z4PHLBJ4G4";
+
 /// The secret of `sandbox-web`, as the contract names it.
 pub const WEB_SECRET: &str = "sandbox-web-secret";
 
 /// The clients whose public key set must be given, each with its organisation.
-const KEY_CLIENTS: [(&str, &str, bool); 5] = [
+const KEY_CLIENTS: [(&str, &str, bool); 7] = [
     ("sandbox-oversight", GROUP, false),
     ("sandbox-backend", "Z9H01", true),
     ("sandbox-backend-walkin", "Z9S01", true),
     ("sandbox-audit-backend", "Z99001", false),
     ("sandbox-audit-backend-z99002", "Z99002", false),
+    ("sandbox-web-keys", "", false),
+    ("sandbox-ehr", "Z9O01", false),
 ];
 
 /// What the files depend on.
@@ -385,6 +390,7 @@ organisations = [{organisations}]
 role = "{role}"
 training_until = {training}
 terms_accepted = {{ version = "1", date = {accepted} }}
+password = '{PASSWORD_HASH}'
 "#
             ));
         }
@@ -401,17 +407,20 @@ terms_accepted = {{ version = "1", date = {accepted} }}
             r#"
 [[client]]
 id = "sandbox-spa"
+name = "Sandbox app"
 authentication = {{ public = true }}
 redirect_uris = ["{app}"]
 
 [[client]]
 id = "sandbox-web"
+name = "Sandbox web app"
 authentication = {{ secret_sha256 = "{web}" }}
 may_introspect = true
 redirect_uris = ["{app}"]
 
 [[client]]
 id = "sandbox-viewer"
+name = "OpenMIG viewer"
 authentication = {{ secret_sha256 = "{viewer}" }}
 redirect_uris = ["{gateway}/viewer/callback"]
 
@@ -431,6 +440,12 @@ oversight = "organisation"
             let organisation_line = format!("organisation = \"{organisation}\"");
             let purpose = match (id, named_clinician) {
                 ("sandbox-oversight", _) => "oversight = \"group\"".to_owned(),
+                ("sandbox-web-keys", _) => {
+                    format!("name = \"Sandbox web app with keys\"\nredirect_uris = [\"{app}\"]")
+                }
+                ("sandbox-ehr", _) => format!(
+                    "{organisation_line}\nlaunches = [\"sandbox-spa\", \"sandbox-web\", \"sandbox-web-keys\"]"
+                ),
                 // A suspended viewer's backend is there to try the suspension with, and nothing else.
                 ("sandbox-backend-walkin", _) => {
                     format!("{organisation_line}\nnamed_clinician = true")
@@ -544,7 +559,7 @@ pub(crate) mod tests {
         let register = sandbox_register();
         assert_eq!(register.organisations.len(), 10);
         assert_eq!(register.users.len(), 11);
-        assert_eq!(register.clients.len(), 9);
+        assert_eq!(register.clients.len(), 11);
         let tabs = |protocol: &str, role: &str| register.protocols[protocol].roles[role];
         assert_eq!(tabs("out-of-hours-1", "gp"), TabSet::ALL);
         assert_eq!(tabs("university-hospitals-1", "consultant"), TabSet::ALL);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::contract::Contract;
 use super::keys::{KeysError, SandboxKeys, USER_BASE};
+use super::launch::LaunchState;
 use super::mock::{MockState, Ordinary, People, ehr, emis, systmone, trace};
 use super::population;
 use super::register::{SandboxPorts, SandboxRegister, SandboxRegisterError};
@@ -29,6 +30,8 @@ use crate::record::date::london;
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::RegisterHandle;
 use crate::register::watch::RegisterWatch;
+use crate::smart::id_token::KeyRing;
+use crate::smart::secrets::LaunchKey;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, StoreError};
 
@@ -169,7 +172,8 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let (listeners, ports) = listen(options.port).await?;
     let today = SystemClock.now().to_zoned(london()).date();
     let keys = SandboxKeys::load_or_create(&keys_dir)?;
-    let seal = SealKey::new(&secret(&keys_dir.join("seal.key"))?)?;
+    let sealing = secret(&keys_dir.join("seal.key"))?;
+    let seal = SealKey::new(&sealing)?;
     let register = RegisterHandle::new(register(&keys, ports, today, &register_dir)?);
     let store = Arc::new(SqliteStore::open(&options.data.join("openmig.sqlite"))?);
     let ids = IdKey::new(ID_KEY);
@@ -184,12 +188,19 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let contract = Contract::new(ports, &register.current(), &ids, &people, ordinary.n);
     let banner = banner(ports, &register, options);
     let people = Arc::new(People::new(people).with_ordinary(ordinary));
-    let mocks = Arc::new(MockState::new(
-        Arc::clone(&people) as _,
-        Arc::clone(&clock) as _,
-    ));
+    let mocks = MockState::new(Arc::clone(&people) as _, Arc::clone(&clock) as _)
+        .with_gateway(format!("http://127.0.0.1:{}", ports.gateway));
+    let mocks = Arc::new(mocks);
     let issuer = format!("http://127.0.0.1:{}/fhir/r4", ports.gateway);
-    let jwks = keys.server().public_jwks();
+    let ring = KeyRing::new(keys.server()?, Vec::new());
+    let launcher = Arc::new(OnceLock::new());
+    let launches = super::launch::routes(Arc::new(LaunchState {
+        people: Arc::clone(&people),
+        ids: ids.clone(),
+        register: register.clone(),
+        issuer: issuer.clone(),
+        launcher: Arc::clone(&launcher),
+    }));
     let notices = RoutesHandle::new(super::notices::routes(
         &register.current(),
         &options.data.join("outbox"),
@@ -234,7 +245,8 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         clock: Arc::clone(&clock) as _,
         ids,
         seal,
-        jwks,
+        ring,
+        launch_key: LaunchKey::derive(&sealing),
         trace: format!("http://127.0.0.1:{}", ports.trace),
         worklist: format!("http://127.0.0.1:{}", ports.ehr),
         allow: ranges(&loopback())?,
@@ -244,7 +256,9 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         exclusions: Some(exclusions),
         timing: options.timing.unwrap_or_else(sandbox_timing),
     };
-    let mut gateway = assemble(parts, sandbox_routes)?;
+    let mut gateway = assemble(parts, sandbox_routes.merge(launches))?;
+    // Set once: nobody else has it.
+    let _set = launcher.set(Arc::clone(&gateway.launcher));
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     servers.spawn(emis::serve(

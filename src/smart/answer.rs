@@ -114,7 +114,17 @@ impl OAuthError {
         Self::new(
             StatusCode::BAD_REQUEST,
             "unsupported_grant_type",
-            "The only grant type is client_credentials.",
+            "The grant types are authorization_code, refresh_token and client_credentials.",
+        )
+    }
+
+    /// A code or refresh token that is not good for this client now. One text for all of these.
+    #[must_use]
+    pub fn invalid_grant() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_grant",
+            "The code or refresh token is not valid for this client, or no longer.",
         )
     }
 

@@ -119,6 +119,53 @@ impl Authenticator {
         }
     }
 
+    /// Nobody says who asks: neither by a credential nor by `client_id`.
+    #[must_use]
+    pub fn is_anonymous(&self, request: &FormRequest, form: &Form) -> bool {
+        !request.headers.contains_key(header::AUTHORIZATION)
+            && [
+                "client_id",
+                "client_assertion",
+                "client_assertion_type",
+                "client_secret",
+            ]
+            .iter()
+            .all(|name| form.get(name).is_none())
+    }
+
+    /// Who asks, a public client included, which only says its name: what it asks for has to prove the rest (PKCE).
+    ///
+    /// # Errors
+    /// As [`Self::client`]; a client that has a credential must use it.
+    pub async fn any_client(
+        &self,
+        request: &FormRequest,
+        form: &Form,
+    ) -> Result<Authenticated, OAuthError> {
+        let bare = !request.headers.contains_key(header::AUTHORIZATION)
+            && ["client_assertion", "client_assertion_type", "client_secret"]
+                .iter()
+                .all(|name| form.get(name).is_none());
+        if !bare {
+            return self.client(request, form).await;
+        }
+        let id = form.required("client_id")?;
+        let register = self.register();
+        match register.clients.get(id) {
+            Some(client) if matches!(client.authentication, ClientAuthentication::Public) => {
+                Ok(Authenticated {
+                    client: client.clone(),
+                    register,
+                    by_key: false,
+                    extensions: None,
+                })
+            }
+            _ => Err(OAuthError::invalid_client(
+                "The client is not known, or must authenticate.",
+            )),
+        }
+    }
+
     async fn by_assertion(&self, form: &Form) -> Result<Authenticated, OAuthError> {
         if form.required("client_assertion_type")? != ASSERTION_TYPE {
             return Err(OAuthError::invalid_client(

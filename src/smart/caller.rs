@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::launch_scope::holds;
 use super::scope::ScopeSet;
 use super::token::{token_hash, token_id};
 use crate::fhir::PatientId;
@@ -27,8 +28,12 @@ pub struct Caller {
     pub audit_of: Option<OdsCode>,
     /// What it may read and search.
     pub scopes: ScopeSet,
+    /// It may read who signed in (`fhirUser`).
+    pub knows_user: bool,
     /// SHA-256 of the token.
     pub token_hash: [u8; 32],
+    /// Issued.
+    pub issued_at: Timestamp,
     /// Dead from then on.
     pub expires_at: Timestamp,
 }
@@ -53,6 +58,10 @@ impl From<TokenRow> for Caller {
             audit_of: row.audit_of,
             scopes: ScopeSet::parse_granted(&row.scopes),
             token_hash: row.hash,
+            knows_user: ["fhirUser", "profile"]
+                .iter()
+                .any(|scope| holds(&row.scopes, scope)),
+            issued_at: row.issued_at,
             expires_at: row.expires_at,
         }
     }

@@ -1,10 +1,10 @@
 //! `authorization_details` (RFC 9396) of type `https://openmig.org/occasion`: which patient, on which basis, how much.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer::OAuthError;
-use crate::occasion::{AskedBasis, ConsentTalk};
+use crate::occasion::{AskedBasis, ConsentTalk, OpenOccasion};
 use crate::record::NhsNumber;
 use crate::tabs::catalogue::{Tab, TabSet};
 
@@ -106,6 +106,23 @@ pub fn parse(text: &str) -> Result<AskedOccasion, OAuthError> {
         basis,
         tabs,
     })
+}
+
+/// What was granted, in the shape of what was asked (RFC 9396 section 7).
+#[must_use]
+pub fn granted(open: &OpenOccasion) -> Value {
+    let mut detail = json!({
+        "type": OCCASION_TYPE,
+        "occasion": open.id,
+        "patient": open.patient.as_str(),
+        "tabs": open.tabs.iter().map(|tab| tab.code()).collect::<Vec<_>>(),
+        "expires_at": open.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
+    match &open.consent {
+        Some(consent) => detail["consent"] = consent.as_str().into(),
+        None => detail["override"] = true.into(),
+    }
+    json!([detail])
 }
 
 /// Says what is wrong in our own words: serde's would repeat what was sent.

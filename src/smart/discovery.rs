@@ -28,75 +28,138 @@ impl Discovery {
         format!("{}/token", self.issuer)
     }
 
-    /// `{base}/.well-known/smart-configuration`. No `issuer`: it stands for single sign-on, which is not offered (D4).
+    /// The authorization endpoint.
+    #[must_use]
+    pub fn authorization_endpoint(&self) -> String {
+        format!("{}/authorize", self.issuer)
+    }
+
+    /// `{base}/.well-known/smart-configuration`.
     #[must_use]
     pub fn smart_configuration(&self) -> Value {
         let mut document = self.common();
-        document["capabilities"] = json!([
-            "client-confidential-asymmetric",
-            "permission-v1",
-            "permission-v2",
-        ]);
+        document["capabilities"] = json!(CAPABILITIES);
         document
     }
 
     /// RFC 8414: `/.well-known/oauth-authorization-server<path of the issuer>`.
     #[must_use]
     pub fn authorization_server(&self) -> Value {
-        let mut document = self.common();
-        document["issuer"] = self.issuer.as_str().into();
-        document
+        self.common()
     }
 
-    /// `{issuer}/.well-known/openid-configuration`: clients look there too (RFC 8414 section 5). It is the same document;
-    /// no id token is issued, so nothing is said of any.
+    /// `{issuer}/.well-known/openid-configuration` (D11).
     #[must_use]
     pub fn openid_configuration(&self) -> Value {
-        self.authorization_server()
+        let mut document = self.common();
+        document["subject_types_supported"] = json!(["public"]);
+        document["id_token_signing_alg_values_supported"] = json!(["RS256"]);
+        document["claims_supported"] = json!([
+            "iss",
+            "sub",
+            "aud",
+            "exp",
+            "iat",
+            "auth_time",
+            "nonce",
+            "fhirUser",
+            "name",
+            "preferred_username",
+        ]);
+        document["claims_parameter_supported"] = false.into();
+        document["request_parameter_supported"] = false.into();
+        document["request_uri_parameter_supported"] = false.into();
+        document["ui_locales_supported"] = json!(["en-GB"]);
+        document
     }
 
     fn common(&self) -> Value {
         let at = |path: &str| format!("{}/{path}", self.issuer);
         let algorithms: Vec<&str> = ALGORITHMS.iter().map(|(name, _)| *name).collect();
-        let basic_or_key = ["private_key_jwt", "client_secret_basic"];
+        let credentials = ["private_key_jwt", "client_secret_basic"];
+        let any = ["private_key_jwt", "client_secret_basic", "none"];
         json!({
+            "issuer": self.issuer,
+            "authorization_endpoint": self.authorization_endpoint(),
             "token_endpoint": self.token_endpoint(),
-            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "token_endpoint_auth_methods_supported": any,
             "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint": at("introspect"),
-            "introspection_endpoint_auth_methods_supported": basic_or_key,
+            "introspection_endpoint_auth_methods_supported": credentials,
             "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
             "revocation_endpoint": at("revoke"),
-            "revocation_endpoint_auth_methods_supported": basic_or_key,
+            "revocation_endpoint_auth_methods_supported": any,
             "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             // Ours: ends the occasion of the bearer token that is sent (docs/clients.md).
             "openmig_withdrawal_endpoint": at("withdraw"),
             "jwks_uri": at("jwks"),
-            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "scopes_supported": scopes_supported(),
             "authorization_details_types_supported": [OCCASION_TYPE],
-            // Required of every SMART server; plain is never accepted (D3).
+            "authorization_response_iss_parameter_supported": true,
+            // Required of every client; plain is never accepted (D3).
             "code_challenge_methods_supported": ["S256"],
         })
     }
 }
 
+/// What is really offered (D9). Not `permission-online`: a refresh token ends with the occasion, not with a sign-in, and
+/// not `context-style`: there is no style to adopt.
+const CAPABILITIES: [&str; 16] = [
+    "launch-ehr",
+    "launch-standalone",
+    "authorize-post",
+    "client-public",
+    "client-confidential-symmetric",
+    "client-confidential-asymmetric",
+    "sso-openid-connect",
+    "context-banner",
+    "context-ehr-patient",
+    "context-ehr-encounter",
+    "context-standalone-patient",
+    "permission-offline",
+    "permission-patient",
+    "permission-user",
+    "permission-v1",
+    "permission-v2",
+];
+
 fn scopes_supported() -> Vec<String> {
     let allowance = Allowance::clinician(TabSet::ALL);
-    let clinician = allowance.types().iter();
     let audit = Allowance::audit();
-    std::iter::once("system/*.rs".to_owned())
-        .chain(
-            clinician
-                .chain(audit.types())
-                .map(|kind| format!("system/{}.rs", kind.name())),
-        )
-        .collect()
+    let mut scopes: Vec<String> = [
+        "openid",
+        "fhirUser",
+        "profile",
+        "launch",
+        "launch/patient",
+        "online_access",
+        "offline_access",
+        "patient/*.rs",
+        "user/*.rs",
+        "system/*.rs",
+    ]
+    .map(str::to_owned)
+    .into();
+    for level in ["patient", "user", "system"] {
+        let types = allowance.types().iter();
+        scopes.extend(types.map(|kind| format!("{level}/{}.rs", kind.name())));
+    }
+    scopes.extend(
+        audit
+            .types()
+            .iter()
+            .map(|kind| format!("system/{}.rs", kind.name())),
+    );
+    scopes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::smart::launch_scope::LaunchScopes;
     use crate::smart::scope::ScopeRequest;
 
     fn documents() -> [Value; 3] {
@@ -112,19 +175,20 @@ mod tests {
     #[test]
     fn the_documents_say_what_exists_and_nothing_else() {
         let [smart, oauth, openid] = documents();
-        assert_eq!(oauth, openid);
-        assert_eq!(oauth["issuer"], "https://gateway.example/fhir/r4");
-        assert_eq!(smart.get("issuer"), None);
-        for document in [&smart, &oauth] {
+        for document in [&smart, &oauth, &openid] {
+            assert_eq!(document["issuer"], "https://gateway.example/fhir/r4");
             assert_eq!(
                 document["code_challenge_methods_supported"],
                 json!(["S256"])
             );
             assert_eq!(
                 document["grant_types_supported"],
-                json!(["client_credentials"])
+                json!(["authorization_code", "refresh_token", "client_credentials"])
             );
-            assert_eq!(document.get("authorization_endpoint"), None);
+            assert_eq!(
+                document["authorization_response_iss_parameter_supported"],
+                true
+            );
             let algorithms = &document["token_endpoint_auth_signing_alg_values_supported"];
             assert!(algorithms.as_array().unwrap().contains(&json!("RS384")));
             assert!(algorithms.as_array().unwrap().contains(&json!("ES384")));
@@ -142,19 +206,38 @@ mod tests {
         }
         let capabilities = smart["capabilities"].as_array().unwrap();
         assert!(capabilities.contains(&json!("client-confidential-asymmetric")));
-        assert!(!capabilities.contains(&json!("sso-openid-connect")));
+        // D9: both capability sets of clinicians
+        for capability in [
+            "launch-ehr",
+            "launch-standalone",
+            "client-public",
+            "context-ehr-patient",
+            "context-ehr-encounter",
+            "permission-user",
+            "permission-patient",
+            "sso-openid-connect",
+        ] {
+            assert!(capabilities.contains(&json!(capability)), "{capability}");
+        }
+        assert_eq!(
+            openid["id_token_signing_alg_values_supported"],
+            json!(["RS256"])
+        );
     }
 
     // D8
     #[test]
     fn every_scope_listed_can_be_granted() {
         for scope in scopes_supported() {
-            let request = ScopeRequest::parse(&scope).unwrap();
-            assert!(
+            let launch = LaunchScopes::parse(&format!("openid {scope}")).unwrap();
+            let by_user =
+                launch.grant(Some(TabSet::ALL), true, true) != "openid" || scope == "openid";
+            let by_client = ScopeRequest::parse(&scope).is_ok_and(|request| {
                 !request.grant(&Allowance::clinician(TabSet::ALL)).is_empty()
-                    || !request.grant(&Allowance::audit()).is_empty(),
-                "{scope}"
-            );
+                    || !request.grant(&Allowance::audit()).is_empty()
+            });
+            assert!(by_user || by_client, "{scope}");
+            assert!(!scope.contains(".c") && !scope.contains("write"));
         }
     }
 }

@@ -151,9 +151,12 @@ pub(crate) fn register() -> Register {
         training_until: None,
         terms_accepted: None,
         revoked: false,
+        password: None,
     };
     let client = |id: &str, authentication, ods: Option<&str>, audit_of: Option<&str>| Client {
         id: id.to_owned(),
+        name: None,
+        launches: Vec::new(),
         authentication,
         organisation: ods.map(|ods| OdsCode(ods.to_owned())),
         named_clinician: audit_of.is_none(),

@@ -12,6 +12,7 @@ use super::answer::TokenResponse;
 use super::discovery::Discovery;
 use super::form::{FormRequest, MAX_FORM};
 use super::introspect::IntrospectionEndpoint;
+use super::launch::LaunchEndpoint;
 use super::revoke::RevocationEndpoint;
 use super::token::TokenEndpoint;
 use super::withdraw::WithdrawalEndpoint;
@@ -26,6 +27,14 @@ pub async fn token(State(endpoint): State<Arc<TokenEndpoint>>, request: Request)
 /// `POST <issuer>/introspect`.
 pub async fn introspect(
     State(endpoint): State<Arc<IntrospectionEndpoint>>,
+    request: Request,
+) -> TokenResponse {
+    endpoint.handle(form_request(request).await).await
+}
+
+/// `POST <issuer>/launch`.
+pub async fn launch(
+    State(endpoint): State<Arc<LaunchEndpoint>>,
     request: Request,
 ) -> TokenResponse {
     endpoint.handle(form_request(request).await).await

@@ -6,16 +6,21 @@
 use std::sync::Arc;
 
 use http::header;
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::answer::{OAuthError, TokenResponse};
 use super::authenticate::Authenticator;
 use super::caller::{self, Unauthorized};
 use super::form::{Form, FormRequest};
+use super::grants::add_context;
+use super::id_token::UserNames;
+use super::launch_scope::holds;
 use super::token::token_hash;
 use crate::clock::SharedClock;
 use crate::register::Client;
-use crate::store::TokenStore;
+use crate::store::authorization::{AuthorizationStore, FoundGrant, GrantRow, Hash};
+use crate::store::{TokenRow, TokenStore};
 
 /// The introspection endpoint.
 pub struct IntrospectionEndpoint {
@@ -23,6 +28,7 @@ pub struct IntrospectionEndpoint {
     authenticator: Arc<Authenticator>,
     tokens: Arc<dyn TokenStore>,
     clock: SharedClock,
+    grants: Option<(Arc<dyn AuthorizationStore>, UserNames)>,
 }
 
 impl IntrospectionEndpoint {
@@ -39,7 +45,15 @@ impl IntrospectionEndpoint {
             authenticator,
             tokens,
             clock,
+            grants: None,
         }
+    }
+
+    /// Tells of app launches too: their refresh tokens, who signed in, the launch context.
+    #[must_use]
+    pub fn with_grants(mut self, store: Arc<dyn AuthorizationStore>, names: UserNames) -> Self {
+        self.grants = Some((store, names));
+        self
     }
 
     /// Answers one request.
@@ -54,14 +68,19 @@ impl IntrospectionEndpoint {
         let client = self.asker(request, &form).await?;
         let token = form.required("token")?;
         let now = self.clock.now();
-        let row = self
-            .tokens
-            .find_token(&token_hash(token), now)?
-            .filter(|row| row.expires_at > now)
-            .filter(|row| client.may_introspect || row.client == client.id);
-        let Some(row) = row else {
-            return Ok(TokenResponse::ok(json!({"active": false})));
+        let hash = token_hash(token);
+        let theirs = |owner: &str| client.may_introspect || owner == client.id;
+        let body = match self.tokens.find_token(&hash, now)? {
+            Some(row) if row.expires_at > now && theirs(&row.client) => self.access(row)?,
+            Some(_) => None,
+            None => self.refresh(&hash, now, theirs)?,
         };
+        Ok(TokenResponse::ok(
+            body.unwrap_or_else(|| json!({"active": false})),
+        ))
+    }
+
+    fn access(&self, row: TokenRow) -> Result<Option<Value>, OAuthError> {
         let mut body = json!({
             "active": true,
             "scope": row.scopes,
@@ -77,7 +96,46 @@ impl IntrospectionEndpoint {
         if let Some(patient) = row.patient {
             body["patient"] = patient.as_str().into();
         }
-        Ok(TokenResponse::ok(body))
+        if let Some((store, names)) = &self.grants
+            && let Some(grant) = store.find_grant_of(&row.hash)?
+        {
+            tell(&mut body, &grant, names);
+        }
+        Ok(Some(body))
+    }
+
+    /// A refresh token that can still be exchanged.
+    fn refresh(
+        &self,
+        hash: &Hash,
+        now: Timestamp,
+        theirs: impl Fn(&str) -> bool,
+    ) -> Result<Option<Value>, OAuthError> {
+        let Some((store, names)) = &self.grants else {
+            return Ok(None);
+        };
+        let found = store.find_refresh(hash)?.filter(|found| {
+            !found.used
+                && !found.revoked
+                && found.grant.ends_at > now
+                && theirs(&found.grant.client)
+        });
+        let Some(FoundGrant { grant, .. }) = found else {
+            return Ok(None);
+        };
+        let mut body = json!({
+            "active": true,
+            "scope": grant.scopes,
+            "client_id": grant.client,
+            "iss": self.issuer,
+            "exp": grant.ends_at.as_second(),
+            "username": grant.username,
+        });
+        if let Some(patient) = &grant.patient {
+            body["patient"] = patient.as_str().into();
+        }
+        tell(&mut body, &grant, names);
+        Ok(Some(body))
     }
 
     async fn asker(&self, request: &FormRequest, form: &Form) -> Result<Client, OAuthError> {
@@ -113,11 +171,24 @@ impl IntrospectionEndpoint {
     }
 }
 
+/// Who signed in, and the launch context (T13).
+fn tell(body: &mut Value, grant: &GrantRow, names: &UserNames) {
+    body["sub"] = names.id(&grant.username).into();
+    if ["fhirUser", "profile"]
+        .iter()
+        .any(|scope| holds(&grant.scopes, scope))
+    {
+        body["fhirUser"] = names.fhir_user(&grant.username).into();
+    }
+    if grant.occasion.is_some() {
+        add_context(body, &grant.context);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::{HeaderValue, StatusCode};
-    use jiff::{SignedDuration, Timestamp};
-    use serde_json::Value;
+    use jiff::SignedDuration;
 
     use super::*;
     use crate::clock::FixedClock;

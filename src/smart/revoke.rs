@@ -1,4 +1,6 @@
 //! `POST <issuer>/revoke` (RFC 7009): a token dies at once; 200 for unknown ones too (T15).
+//!
+//! Of an app launch the whole family dies with any token of it: the contact is over.
 
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use super::form::{Form, FormRequest};
 use super::token::{blank_row, token_hash, token_id};
 use crate::audit::{AccessStep, AuditEntry, AuditLog, What};
 use crate::clock::SharedClock;
+use crate::store::authorization::{AuthorizationStore, GrantRow, Hash};
 use crate::store::{TokenRevoker, TokenStore};
 
 /// The revocation endpoint.
@@ -17,6 +20,7 @@ pub struct RevocationEndpoint {
     revoker: Arc<dyn TokenRevoker>,
     audit: Arc<dyn AuditLog>,
     clock: SharedClock,
+    grants: Option<Arc<dyn AuthorizationStore>>,
 }
 
 impl RevocationEndpoint {
@@ -35,7 +39,15 @@ impl RevocationEndpoint {
             revoker,
             audit,
             clock,
+            grants: None,
         }
+    }
+
+    /// Revokes refresh tokens too, and with any token of an app launch its whole family.
+    #[must_use]
+    pub fn with_grants(mut self, grants: Arc<dyn AuthorizationStore>) -> Self {
+        self.grants = Some(grants);
+        self
     }
 
     /// Answers one request.
@@ -57,15 +69,26 @@ impl RevocationEndpoint {
         row: &mut AuditEntry,
     ) -> Result<TokenResponse, OAuthError> {
         let form = Form::read(request)?;
-        let who = self.authenticator.client(request, &form).await?;
+        let who = self.authenticator.any_client(request, &form).await?;
         row.client = Some(who.client.id.clone());
         row.viewer = who.client.organisation.clone();
         let hash = token_hash(form.required("token")?);
+        if let Some(grant) = self.family(&hash)? {
+            if grant.client != who.client.id {
+                return Err(not_theirs());
+            }
+            row.viewer = Some(grant.viewer);
+            row.clinician = Some(grant.username);
+            row.patient = grant.patient;
+            row.occasion = grant.occasion;
+            if let Some(store) = &self.grants {
+                store.revoke_grant(&grant.id, self.clock.now()).await?;
+            }
+            return Ok(TokenResponse::empty());
+        }
         if let Some(token) = self.tokens.find_token(&hash, self.clock.now())? {
             if token.client != who.client.id {
-                return Err(OAuthError::unauthorized_client(
-                    "The token was not issued to this client.",
-                ));
+                return Err(not_theirs());
             }
             row.token = Some(token_id(&hash));
             row.clinician = token.clinician;
@@ -75,6 +98,21 @@ impl RevocationEndpoint {
         }
         Ok(TokenResponse::empty())
     }
+
+    /// The grant that an access or refresh token came of.
+    fn family(&self, hash: &Hash) -> Result<Option<GrantRow>, OAuthError> {
+        let Some(store) = &self.grants else {
+            return Ok(None);
+        };
+        match store.find_refresh(hash)? {
+            Some(found) => Ok(Some(found.grant)),
+            None => Ok(store.find_grant_of(hash)?),
+        }
+    }
+}
+
+fn not_theirs() -> OAuthError {
+    OAuthError::unauthorized_client("The token was not issued to this client.")
 }
 
 #[cfg(test)]

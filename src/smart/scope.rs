@@ -211,8 +211,8 @@ pub enum ScopeError {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScopeRequest {
     scopes: Vec<Scope>,
-    /// `system/*`: all reads, as often as it was asked.
-    all: Vec<(Access, Spelling)>,
+    /// `system/*`, and in the app launch `patient/*` and `user/*`: all reads, as often as it was asked.
+    all: Vec<(Level, Access, Spelling)>,
 }
 
 /// Longest `scope` parameter.
@@ -220,25 +220,44 @@ const MAX_LENGTH: usize = 8 * 1024;
 
 enum Parsed {
     Scope(Scope),
-    All(Access, Spelling),
+    All(Level, Access, Spelling),
     Ignored,
 }
 
 impl ScopeRequest {
+    /// No type of resource is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty() && self.all.is_empty()
+    }
+
     /// Reads a `scope` parameter.
     ///
     /// # Errors
     /// Not a list of scope tokens, or a wildcard that is never granted.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        Self::read(text, &[Level::System])
+    }
+
+    /// Reads the `scope` parameter of an app launch, where a clinician stands behind it: there `patient/*.rs` and
+    /// `user/*.rs` ask for all the reads that role and protocol allow, about the one patient of the token.
+    ///
+    /// # Errors
+    /// Not a list of scope tokens, or a wildcard that is never granted.
+    pub fn parse_for_user(text: &str) -> Result<Self, ScopeError> {
+        Self::read(text, &[Level::Patient, Level::User, Level::System])
+    }
+
+    fn read(text: &str, wild: &[Level]) -> Result<Self, ScopeError> {
         let allowed = |b: u8| matches!(b, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         if text.len() > MAX_LENGTH || !text.bytes().all(allowed) {
             return Err(ScopeError::Malformed);
         }
         let mut request = Self::default();
         for token in text.split(' ').filter(|token| !token.is_empty()) {
-            match parse_one(token)? {
+            match parse_one(token, wild)? {
                 Parsed::Scope(scope) => request.scopes.push(scope),
-                Parsed::All(access, spelling) => request.all.push((access, spelling)),
+                Parsed::All(level, access, spelling) => request.all.push((level, access, spelling)),
                 Parsed::Ignored => {}
             }
         }
@@ -249,9 +268,9 @@ impl ScopeRequest {
     #[must_use]
     pub fn grant(&self, allowance: &Allowance) -> ScopeSet {
         let mut granted: Vec<Scope> = Vec::new();
-        let listed = self.all.iter().flat_map(|&(access, spelling)| {
+        let listed = self.all.iter().flat_map(|&(level, access, spelling)| {
             allowance.types.iter().map(move |&kind| Scope {
-                level: Level::System,
+                level,
                 kind,
                 access,
                 spelling,
@@ -270,7 +289,7 @@ impl ScopeRequest {
     }
 }
 
-fn parse_one(token: &str) -> Result<Parsed, ScopeError> {
+fn parse_one(token: &str, wild: &[Level]) -> Result<Parsed, ScopeError> {
     let (path, params) = token
         .split_once('?')
         .map_or((token, None), |(path, params)| (path, Some(params)));
@@ -282,8 +301,11 @@ fn parse_one(token: &str) -> Result<Parsed, ScopeError> {
         .map_or((rest, None), |(kind, suffix)| (kind, Some(suffix)));
     if level == "*" || kind == "*" {
         return match (Level::from_name(level), suffix.map(parse_suffix), params) {
-            (Some(Level::System), Some(Suffix::Access(access, false, spelling)), None) => {
-                Ok(Parsed::All(access, spelling))
+            // What asks to write too is cut down to reading only where one patient is all it could reach.
+            (Some(level), Some(Suffix::Access(access, writes, spelling)), None)
+                if wild.contains(&level) && kind == "*" && (!writes || level == Level::Patient) =>
+            {
+                Ok(Parsed::All(level, access, spelling))
             }
             (Some(_), Some(Suffix::Unknown), _) => Ok(Parsed::Ignored),
             _ => Err(ScopeError::Wildcard),
@@ -427,6 +449,15 @@ impl Allowance {
         Self {
             levels: vec![Level::Patient, Level::User, Level::System],
             types,
+        }
+    }
+
+    /// A clinician who signed in here: the same types, by `patient/` and `user/` scopes.
+    #[must_use]
+    pub fn signed_in(tabs: TabSet) -> Self {
+        Self {
+            levels: vec![Level::Patient, Level::User],
+            ..Self::clinician(tabs)
         }
     }
 

@@ -16,8 +16,9 @@ use tokio::time::Instant;
 use super::answer::{OAuthError, TokenResponse};
 use super::authenticate::{Authenticated, Authenticator, hex};
 use super::clinician::clinician;
-use super::details::{self, AskedOccasion, OCCASION_TYPE};
+use super::details::{self, AskedOccasion};
 use super::form::{Form, FormRequest};
+use super::grants::Grants;
 use super::limit::AddressLimit;
 use super::opener::{OccasionOpener, ResumeAsk};
 use super::scope::{Allowance, ScopeRequest, ScopeSet};
@@ -59,6 +60,7 @@ pub struct TokenEndpoint {
     audit: Arc<dyn AuditLog>,
     clock: SharedClock,
     limit: AddressLimit,
+    grants: Option<Arc<Grants>>,
 }
 
 /// What was granted, before it is written down.
@@ -91,7 +93,15 @@ impl TokenEndpoint {
             audit,
             clock,
             limit,
+            grants: None,
         }
+    }
+
+    /// Gives tokens to users too, for the codes and refresh tokens of app launches.
+    #[must_use]
+    pub fn with_grants(mut self, grants: Arc<Grants>) -> Self {
+        self.grants = Some(grants);
+        self
     }
 
     /// Answers one request.
@@ -124,8 +134,22 @@ impl TokenEndpoint {
             .count(request.origin.address, row.at)
             .map_err(OAuthError::too_many)?;
         let form = Form::read(request)?;
-        if form.required("grant_type")? != "client_credentials" {
-            return Err(OAuthError::unsupported_grant_type());
+        match (form.required("grant_type")?, &self.grants) {
+            ("client_credentials", _) => {}
+            ("authorization_code", Some(grants)) => {
+                let who = self.authenticator.any_client(request, &form).await?;
+                return grants.exchange(who.client, &form, row).await;
+            }
+            ("refresh_token", Some(grants)) => {
+                // A public client may refresh without naming itself: the token does (smart.md, decision 7).
+                let who = if self.authenticator.is_anonymous(request, &form) {
+                    None
+                } else {
+                    Some(self.authenticator.any_client(request, &form).await?.client)
+                };
+                return grants.refresh(who, &form, row).await;
+            }
+            _ => return Err(OAuthError::unsupported_grant_type()),
         }
         let who = self.authenticator.client(request, &form).await?;
         row.client = Some(who.client.id.clone());
@@ -139,6 +163,12 @@ impl TokenEndpoint {
         let granted = match (wanted(&who, &form)?, &who.client.audit_of) {
             (Wanted::Oversight, _) => self.oversight_client(&who, &form, row)?,
             (Wanted::Other, Some(practice)) => self.audit_client(&who, practice, &form, row)?,
+            // One that signs clinicians in, or launches apps, has no word about them here.
+            (Wanted::Other, None) if !who.client.named_clinician => {
+                return Err(OAuthError::unauthorized_client(
+                    "This client is not registered to name clinicians.",
+                ));
+            }
             (Wanted::Other, None) => self.clinician_client(&who, &form, row).await?,
         };
         self.issue(granted, row).await
@@ -300,19 +330,8 @@ impl TokenEndpoint {
             "scope": granted.scopes,
         });
         if let Some(open) = &granted.occasion {
-            let mut detail = json!({
-                "type": OCCASION_TYPE,
-                "occasion": open.id,
-                "patient": open.patient.as_str(),
-                "tabs": open.tabs.iter().map(|tab| tab.code()).collect::<Vec<_>>(),
-                "expires_at": open.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            });
-            match &open.consent {
-                Some(consent) => detail["consent"] = consent.as_str().into(),
-                None => detail["override"] = true.into(),
-            }
             body["patient"] = open.patient.as_str().into();
-            body["authorization_details"] = json!([detail]);
+            body["authorization_details"] = details::granted(open);
         }
         self.tokens
             .insert_token(TokenRow {
@@ -371,7 +390,7 @@ pub fn token_id(hash: &[u8; 32]) -> String {
 }
 
 /// The first whole multiple of the floor that is not over yet.
-fn floor(floor: Duration, elapsed: Duration) -> Duration {
+pub(super) fn floor(floor: Duration, elapsed: Duration) -> Duration {
     if floor.is_zero() {
         return elapsed;
     }

@@ -1,3 +1,4 @@
+use crate::smart::details::OCCASION_TYPE;
 use http::{StatusCode, header};
 
 use super::*;

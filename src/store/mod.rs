@@ -3,6 +3,7 @@
 //! Traits here, engines in sub-folders. Invariants: SQL never leaks upward; no clinical content is ever stored.
 //! Whatever two replicas share is decided by one atomic statement here, never by reading and then writing.
 
+pub mod authorization;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod holds;

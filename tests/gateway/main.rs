@@ -16,6 +16,7 @@ mod exclusions;
 mod explain;
 mod faults;
 mod holds;
+mod launch;
 mod layering;
 mod oracle;
 mod oversight;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::people::WorklistEntry;
 use super::state::{MockState, Source};
 use super::wire::{self, Answer, Line};
 
@@ -32,10 +33,61 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let routes = Router::new()
+        .route("/", get(page))
         .route("/worklist/{ods}", get(list))
         .route("/worklist/{ods}/find", post(find))
         .with_state(state);
     wire::serve(listener, routes, shutdown).await
+}
+
+/// The worklist as a person sees it, with an app to launch beside each patient.
+#[derive(askama::Template)]
+#[template(path = "sandbox/ehr.html")]
+struct Page {
+    gateway: String,
+    ods: String,
+    username: String,
+    client_id: String,
+    launch_url: String,
+    people: Vec<WorklistEntry>,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    ods: Option<String>,
+    username: Option<String>,
+    client_id: Option<String>,
+    launch_url: Option<String>,
+}
+
+async fn page(
+    State(state): State<Arc<MockState>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    Query(shown): Query<Shown>,
+) -> Response<Body> {
+    state.count(Source::Ehr);
+    let fault = state.faults().take(Source::Ehr);
+    let ods = shown.ods.unwrap_or_else(|| "Z9O01".to_owned());
+    let username = if ods == "Z9H01" {
+        "hospital-doctor"
+    } else {
+        "clinician"
+    };
+    let page = Page {
+        gateway: state.gateway().to_owned(),
+        username: shown.username.unwrap_or_else(|| username.to_owned()),
+        client_id: shown.client_id.unwrap_or_else(|| "sandbox-spa".to_owned()),
+        launch_url: shown
+            .launch_url
+            .unwrap_or_else(|| "http://127.0.0.1:9310/launch.html".to_owned()),
+        people: state.population().worklist(&ods, 0, MOST),
+        ods,
+    };
+    let answer = match askama::Template::render(&page) {
+        Ok(body) => Answer::new(StatusCode::OK, "text/html; charset=utf-8", body),
+        Err(_) => broken(),
+    };
+    wire::send(answer, fault, &line).await
 }
 
 /// Part of a worklist: what a screen shows at once, however long the list is.
@@ -84,8 +136,18 @@ async fn find(
         .and_then(Value::as_str);
     let answer = match number {
         Some(number) => {
-            let registered = state.population().is_registered(&ods, number);
-            let body = json!({ "registered": registered }).to_string();
+            let body = if state.population().is_registered(&ods, number) {
+                let person = state.population().by_nhs_number(number);
+                match person.map(|person| WorklistEntry::from(&*person)) {
+                    Some(entry) => json!({
+                        "registered": true, "name": entry.name, "birth_date": entry.birth_date
+                    }),
+                    None => json!({ "registered": true }),
+                }
+            } else {
+                json!({ "registered": false })
+            };
+            let body = body.to_string();
             Answer::new(StatusCode::OK, MEDIA, body)
         }
         None => Answer::new(

@@ -70,6 +70,7 @@ pub struct MockState {
     clock: SharedClock,
     faults: Faults,
     asked: [AtomicU64; Source::ALL.len()],
+    gateway: String,
 }
 
 impl MockState {
@@ -81,7 +82,21 @@ impl MockState {
             clock,
             faults: Faults::default(),
             asked: std::array::from_fn(|_| AtomicU64::new(0)),
+            gateway: String::new(),
         }
+    }
+
+    /// The gateway that the mock EHR launches apps at (`http://127.0.0.1:8080`).
+    #[must_use]
+    pub fn with_gateway(mut self, gateway: String) -> Self {
+        self.gateway = gateway;
+        self
+    }
+
+    /// The gateway's address; empty where there is none.
+    #[must_use]
+    pub fn gateway(&self) -> &str {
+        &self.gateway
     }
 
     /// The faults to come (`POST /sandbox/faults`).

@@ -27,6 +27,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0006_losses.sql"),
     ),
     (
+        7,
+        "launch",
+        include_str!("../../../migrations/sqlite/0007_launch.sql"),
+    ),
+    (
         12,
         "opt_out",
         include_str!("../../../migrations/sqlite/0012_opt_out.sql"),

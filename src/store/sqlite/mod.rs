@@ -4,6 +4,7 @@
 //! but what waits (`writer.rs`). Two processes may open the same file: the row number decides who was first.
 
 mod audit;
+mod authorization;
 mod events;
 mod holds;
 mod losses;

@@ -1,12 +1,67 @@
 //! Tokens and assertion ids.
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::SqliteStore;
 use super::values::{Micros, Ods, Patient};
 use crate::fhir::PatientId;
 use crate::store::{StoreError, Stored, TokenRevoker, TokenRow, TokenStore};
+
+/// Keeps a token. One that arrives after its occasion was withdrawn is born revoked.
+pub(super) fn insert(connection: &Connection, row: &TokenRow) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO token (hash, client, organisation, clinician, assurance, occasion, patient,
+                                audit_of, scopes, issued_at, expires_at, revoked)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+                     EXISTS (SELECT 1 FROM occasion WHERE id = ?6 AND withdrawn_at IS NOT NULL))",
+        )?
+        .execute((
+            row.hash,
+            &row.client,
+            &row.organisation.0,
+            &row.clinician,
+            &row.assurance,
+            &row.occasion,
+            row.patient.as_ref().map(PatientId::as_str),
+            row.audit_of.as_ref().map(|ods| ods.0.as_str()),
+            &row.scopes,
+            Micros(row.issued_at),
+            Micros(row.expires_at),
+        ))?;
+    Ok(())
+}
+
+/// A token that is alive.
+pub(super) fn find(
+    connection: &Connection,
+    hash: &[u8; 32],
+    now: Timestamp,
+) -> rusqlite::Result<Option<TokenRow>> {
+    connection
+        .prepare_cached(
+            "SELECT client, organisation, clinician, assurance, occasion, patient, audit_of, scopes,
+                    issued_at, expires_at
+             FROM token WHERE hash = ?1 AND expires_at > ?2 AND revoked = 0",
+        )?
+        .query_row((hash, Micros(now)), |row| {
+            Ok(TokenRow {
+                hash: *hash,
+                client: row.get(0)?,
+                organisation: row.get::<_, Ods>(1)?.0,
+                clinician: row.get(2)?,
+                assurance: row.get(3)?,
+                occasion: row.get(4)?,
+                patient: row.get::<_, Option<Patient>>(5)?.map(|patient| patient.0),
+                audit_of: row.get::<_, Option<Ods>>(6)?.map(|ods| ods.0),
+                scopes: row.get(7)?,
+                issued_at: row.get::<_, Micros>(8)?.0,
+                expires_at: row.get::<_, Micros>(9)?.0,
+            })
+        })
+        .optional()
+}
 
 impl TokenStore for SqliteStore {
     fn insert_token(&self, row: TokenRow) -> Stored<'_, ()> {
@@ -14,27 +69,7 @@ impl TokenStore for SqliteStore {
             Ok(self
                 .writer
                 .run(move |connection| {
-                    // A token that arrives after its occasion was withdrawn is born revoked.
-                    connection
-                        .prepare_cached(
-                            "INSERT INTO token (hash, client, organisation, clinician, assurance, occasion, patient,
-                                                audit_of, scopes, issued_at, expires_at, revoked)
-                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-                                     EXISTS (SELECT 1 FROM occasion WHERE id = ?6 AND withdrawn_at IS NOT NULL))",
-                        )?
-                        .execute((
-                            row.hash,
-                            &row.client,
-                            &row.organisation.0,
-                            &row.clinician,
-                            &row.assurance,
-                            &row.occasion,
-                            row.patient.as_ref().map(PatientId::as_str),
-                            row.audit_of.as_ref().map(|ods| ods.0.as_str()),
-                            &row.scopes,
-                            Micros(row.issued_at),
-                            Micros(row.expires_at),
-                        ))?;
+                    insert(connection, &row)?;
                     Ok(((), None))
                 })
                 .await?)
@@ -42,30 +77,7 @@ impl TokenStore for SqliteStore {
     }
 
     fn find_token(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<TokenRow>, StoreError> {
-        self.readers.with(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT client, organisation, clinician, assurance, occasion, patient, audit_of, scopes,
-                            issued_at, expires_at
-                     FROM token WHERE hash = ?1 AND expires_at > ?2 AND revoked = 0",
-                )?
-                .query_row((hash, Micros(now)), |row| {
-                    Ok(TokenRow {
-                        hash: *hash,
-                        client: row.get(0)?,
-                        organisation: row.get::<_, Ods>(1)?.0,
-                        clinician: row.get(2)?,
-                        assurance: row.get(3)?,
-                        occasion: row.get(4)?,
-                        patient: row.get::<_, Option<Patient>>(5)?.map(|patient| patient.0),
-                        audit_of: row.get::<_, Option<Ods>>(6)?.map(|ods| ods.0),
-                        scopes: row.get(7)?,
-                        issued_at: row.get::<_, Micros>(8)?.0,
-                        expires_at: row.get::<_, Micros>(9)?.0,
-                    })
-                })
-                .optional()
-        })
+        self.readers.with(|connection| find(connection, hash, now))
     }
 
     fn revoke_occasion_tokens<'a>(&'a self, occasion: &'a str) -> Stored<'a, ()> {

@@ -1,0 +1,107 @@
+//! The pages, as askama fills them: every value is escaped, no page has a script.
+
+use askama::Template;
+
+use super::consent_form::{ConsentForm, Item, Problem};
+
+/// What every page has.
+pub struct Frame {
+    /// Address of the style sheet.
+    pub css: String,
+    /// Who is signed in, for where.
+    pub who: Option<String>,
+    /// Address of the journey.
+    pub action: String,
+    /// Token of its forms.
+    pub form_token: String,
+}
+
+/// Sign in.
+#[derive(Template)]
+#[template(path = "authorize/sign_in.html")]
+pub struct SignIn {
+    pub frame: Frame,
+    pub errors: Vec<Problem>,
+    pub app: String,
+    pub username: String,
+}
+
+/// For which organisation?
+#[derive(Template)]
+#[template(path = "authorize/organisation.html")]
+pub struct ChooseOrganisation {
+    pub frame: Frame,
+    pub errors: Vec<Problem>,
+    pub organisations: Vec<(String, String)>,
+}
+
+/// A patient as the viewer's own worklist has them.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub id: String,
+    pub name: String,
+    pub born: String,
+    pub number: String,
+}
+
+/// Choose a patient.
+#[derive(Template)]
+#[template(path = "authorize/picker.html")]
+pub struct Picker {
+    pub frame: Frame,
+    pub errors: Vec<Problem>,
+    pub organisation: String,
+    pub people: Vec<Person>,
+    pub wrong_number: bool,
+    pub wrong_date: bool,
+}
+
+/// The conversation.
+#[derive(Template)]
+#[template(path = "authorize/consent.html")]
+pub struct Consent {
+    pub frame: Frame,
+    pub errors: Vec<Problem>,
+    pub app: String,
+    pub person: Person,
+    pub child: bool,
+    pub can_repick: bool,
+    pub clinician: String,
+    pub organisation: String,
+    pub contents: String,
+    pub minutes: i64,
+    pub override_minutes: i64,
+    pub refreshes: bool,
+    pub told: Vec<Item>,
+    pub answered: Vec<Item>,
+    pub wrong_capacity: bool,
+    pub wrong_child: bool,
+    pub refused_at: Option<String>,
+    pub form: ConsentForm,
+    pub child_views: &'static [(&'static str, &'static str)],
+    pub proxy_bases: Vec<(&'static str, &'static str)>,
+    pub reasons: &'static [(&'static str, &'static str)],
+}
+
+/// Only who signed in.
+#[derive(Template)]
+#[template(path = "authorize/identity.html")]
+pub struct Identity {
+    pub frame: Frame,
+    pub app: String,
+}
+
+/// Why not.
+#[derive(Template)]
+#[template(path = "authorize/refused.html")]
+pub struct Refused {
+    pub frame: Frame,
+    pub title: String,
+    pub description: String,
+    pub action: String,
+    /// Trying again may help.
+    pub again: bool,
+    pub can_repick: bool,
+    /// The app can be told.
+    pub can_leave: bool,
+}
