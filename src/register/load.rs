@@ -173,7 +173,7 @@ impl Register {
         };
         check.that(raw.password.as_ref().is_none_or(usable), "password", || {
             format!(
-                "the password of `{name}` is not an argon2id hash (`openmig password` makes one)"
+                "the password of `{name}` is not an argon2id hash (PHC form)"
             )
         });
         let fresh = !self.users.contains_key(&name);

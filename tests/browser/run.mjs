@@ -1,0 +1,227 @@
+// Real Chromium, the SMART JS client, and two strict OpenID clients against a running sandbox.
+// node run.mjs <gateway origin> <mock EHR origin>
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { chromium } from "playwright-core";
+import * as oidc from "openid-client";
+import * as oauth from "oauth4webapi";
+
+const [gateway, ehr] = process.argv.slice(2);
+const iss = `${gateway}/fhir/r4`;
+const app = "http://127.0.0.1:9310";
+const here = new URL(".", import.meta.url);
+const files = {
+  "/app.html": "app.html", "/app.js": "app.js", "/launch.html": "launch.html", "/launch.js": "launch.js",
+  "/fhir-client.js": "node_modules/fhirclient/build/fhir-client.pure.js",
+};
+const server = createServer(async (request, response) => {
+  const file = files[new URL(request.url, app).pathname];
+  if (!file) return response.writeHead(404).end();
+  response.writeHead(200, { "content-type": file.endsWith(".js") ? "text/javascript" : "text/html" });
+  response.end(await readFile(new URL(file, here)));
+}).listen(9310, "127.0.0.1");
+
+const contract = await (await fetch(`${gateway}/sandbox/contract.json`)).json();
+const fhirId = number => contract.patients.find(it => it.nhs_number === number).fhir_id;
+const shots = process.env.OPENMIG_SHOTS;
+if (shots) await mkdir(shots, { recursive: true });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+});
+const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", here), "utf8");
+
+let checks = 0;
+const ok = (condition, what) => { assert.ok(condition, what); checks += 1; };
+const testid = name => `[data-testid="${name}"]`;
+
+async function visit(options = {}) {
+  const context = await browser.newContext({ bypassCSP: true, ...options });
+  const page = await context.newPage();
+  const foreign = [];
+  page.on("request", request => {
+    const origin = new URL(request.url()).origin;
+    if (![gateway, app, ehr, "null"].includes(origin)) foreign.push(request.url());
+  });
+  return { page, foreign, close: () => context.close() };
+}
+
+// Every page of the flow is looked at by axe (WCAG 2.2 A and AA), at two widths.
+async function look(page, name) {
+  if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+  const { violations } = await page.evaluate(`${axe}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })`);
+  const told = violations.map(it => `${it.id}: ${it.help} ${it.nodes.map(node => node.html).slice(0, 3).join(" ")}`);
+  ok(told.length === 0, `${name}: ${told.join("; ")}`);
+  await page.setViewportSize({ width: 320, height: 700 });
+  const wide = await page.evaluate("document.documentElement.scrollWidth");
+  if (shots) await page.screenshot({ path: `${shots}/${name}-narrow.png`, fullPage: true });
+  ok(wide <= 320, `${name}: ${wide} px wide at 320`);
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+async function signIn(page, username) {
+  await page.fill("[name=username]", username);
+  await page.fill("[name=password]", "sandbox");
+  await page.click(testid("sign-in"));
+}
+
+async function consent(page) {
+  for (const item of await page.locator(testid("consent-item")).all()) await item.check();
+  await page.click(testid("approve"));
+}
+
+const result = async page => {
+  await page.waitForFunction(() => document.getElementById("result")?.textContent.length > 0, null, { timeout: 20000 });
+  return JSON.parse(await page.textContent("#result"));
+};
+
+async function standalone() {
+  const { page, foreign, close } = await visit();
+  await page.goto(`${app}/app.html?start=${encodeURIComponent(iss)}`);
+  await page.waitForSelector(testid("sign-in"));
+  await look(page, "1-sign-in");
+  await page.fill("[name=username]", "clinician");
+  await page.fill("[name=password]", "wrong");
+  await page.click(testid("sign-in"));
+  await look(page, "2-sign-in-wrong");
+  await signIn(page, "clinician");
+  await look(page, "3-picker");
+  await page.fill("[name=nhs_number]", "1");
+  await page.click(testid("find-patient"));
+  await look(page, "4-picker-wrong");
+  await page.click(`${testid("pick-patient")}[data-patient="${fhirId("9990000018")}"]`);
+  await look(page, "5-consent");
+  await page.click(testid("approve"));
+  await look(page, "6-consent-missing");
+  await page.click(testid("use-override"));
+  await page.waitForSelector("[name=override_reason]", { state: "visible" });
+  await look(page, "7-override");
+  await consent(page);
+  const told = await result(page);
+  assert.equal(told.error, undefined, told.error);
+  assert.equal(told.patient, fhirId("9990000018"));
+  ok(told.refreshed && told.again === told.patient, "refresh");
+  ok(told.user === "Practitioner Dr Asha Rowan" && told.conditions > 1, JSON.stringify(told));
+  ok(!told.url.includes("code="), "the code is not left in the address");
+  ok(foreign.length === 0, `third parties: ${foreign}`);
+  await close();
+}
+
+async function withoutScript() {
+  const { page, close } = await visit({ javaScriptEnabled: false });
+  const challenge = createHash("sha256").update("x".repeat(43)).digest("base64url");
+  const ask = new URLSearchParams({
+    response_type: "code", client_id: "sandbox-spa", redirect_uri: `${app}/app.html`, state: "s", aud: iss,
+    scope: "launch/patient patient/*.rs", code_challenge: challenge, code_challenge_method: "S256",
+  });
+  await page.goto(`${iss}/authorize?${ask}`);
+  await signIn(page, "hospital-doctor");
+  await page.fill("[name=nhs_number]", "999 000 5931");
+  await page.fill("[name=date_of_birth]", "05/05/2015");
+  await page.click(testid("find-patient"));
+  if (shots) await page.screenshot({ path: `${shots}/8-child.png`, fullPage: true });
+  await page.selectOption("[name=child_view]", "agrees");
+  await page.click(testid("use-proxy"));
+  await page.selectOption("[name=proxy_basis]", "parental-responsibility");
+  await page.fill("[name=proxy_name]", "A Parent");
+  await page.fill("[name=proxy_relationship]", "mother");
+  if (shots) await page.screenshot({ path: `${shots}/9-child-proxy.png`, fullPage: true });
+  await consent(page);
+  ok(page.url().startsWith(`${app}/app.html?code=`), page.url());
+  await page.goto(`${iss}/authorize?${ask}`);
+  await signIn(page, "receptionist");
+  if (shots) await page.screenshot({ path: `${shots}/10-refused.png`, fullPage: true });
+  await page.click(testid("deny"));
+  ok(page.url().includes("error=access_denied") && page.url().includes("iss="), page.url());
+  await page.goto(`${iss}/authorize?${ask}`);
+  await signIn(page, "clinician");
+  await page.click(`${testid("pick-patient")}[data-patient="${fhirId("9990006679")}"]`);
+  await page.click(testid("use-override"));
+  await page.selectOption("[name=override_reason]", "unconscious");
+  await page.fill("[name=override_text]", "Found collapsed at home, unresponsive, no companion");
+  await page.click(testid("confirm-override"));
+  ok(page.url().startsWith(`${app}/app.html?code=`), page.url());
+  await close();
+}
+
+async function ehrLaunch() {
+  const { page, close } = await visit();
+  await page.goto(`${ehr}/?ods=Z9H01`);
+  if (shots) await page.screenshot({ path: `${shots}/11-ehr.png` });
+  await page.click(`${testid("launch")}[data-nhs-number="9990000387"]`);
+  await page.waitForSelector(testid("sign-in"));
+  await signIn(page, "hospital-doctor");
+  ok(await page.locator(testid("pick-patient")).count() === 0, "no picker");
+  await consent(page);
+  const told = await result(page);
+  assert.equal(told.error, undefined, told.error);
+  ok(told.patient === fhirId("9990000387") && told.refreshed, JSON.stringify(told));
+  await close();
+}
+
+// A code by the pages, for clients that are no browser.
+async function authorizeIn(url) {
+  const { page, close } = await visit();
+  await page.route(`${app}/app.html**`, route => route.fulfill({ status: 200, body: "" }));
+  await page.goto(url);
+  await signIn(page, "clinician");
+  await page.click(`${testid("pick-patient")}[data-patient="${fhirId("9990000018")}"]`);
+  await consent(page);
+  await page.waitForURL(`${app}/app.html**`);
+  const back = new URL(page.url());
+  await close();
+  return back;
+}
+
+async function openidClient() {
+  const config = await oidc.discovery(new URL(iss), "sandbox-web", undefined, oidc.ClientSecretBasic("sandbox-web-secret"), { execute: [oidc.allowInsecureRequests] });
+  const verifier = oidc.randomPKCECodeVerifier();
+  const [state, nonce] = [oidc.randomState(), oidc.randomNonce()];
+  const url = oidc.buildAuthorizationUrl(config, {
+    redirect_uri: `${app}/app.html`, scope: "openid fhirUser launch/patient offline_access patient/Patient.rs", aud: iss, state, nonce,
+    code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256",
+  });
+  const back = await authorizeIn(url.href);
+  const tokens = await oidc.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true });
+  ok(tokens.claims().fhirUser.startsWith(`${iss}/Practitioner/`), "fhirUser");
+  const fresh = await oidc.refreshTokenGrant(config, tokens.refresh_token);
+  ok((await oidc.tokenIntrospection(config, fresh.access_token)).active === true, "introspection");
+  await oidc.tokenRevocation(config, fresh.refresh_token);
+  ok((await oidc.tokenIntrospection(config, fresh.access_token)).active === false, "revocation");
+}
+
+async function oauth4web() {
+  const insecure = { [oauth.allowInsecureRequests]: true };
+  for (const algorithm of ["oidc", "oauth2"]) {
+    const response = await oauth.discoveryRequest(new URL(iss), { algorithm, ...insecure });
+    const as = await oauth.processDiscoveryResponse(new URL(iss), response);
+    ok(as.authorization_response_iss_parameter_supported && as.code_challenge_methods_supported.includes("S256"), algorithm);
+    if (algorithm === "oauth2") continue;
+    const client = { client_id: "sandbox-spa" };
+    const verifier = oauth.generateRandomCodeVerifier();
+    const [state, nonce] = [oauth.generateRandomState(), oauth.generateRandomNonce()];
+    const url = new URL(as.authorization_endpoint);
+    for (const [name, value] of Object.entries({
+      client_id: client.client_id, redirect_uri: `${app}/app.html`, response_type: "code", scope: "openid fhirUser launch/patient patient/*.read",
+      aud: iss, state, nonce, code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256",
+    })) url.searchParams.set(name, value);
+    const params = oauth.validateAuthResponse(as, client, await authorizeIn(url.href), state);
+    const response2 = await oauth.authorizationCodeGrantRequest(as, client, oauth.None(), params, `${app}/app.html`, verifier, insecure);
+    const tokens = await oauth.processAuthorizationCodeResponse(as, client, response2, { expectedNonce: nonce, requireIdToken: true });
+    await oauth.validateApplicationLevelSignature(as, response2, insecure);
+    ok(tokens.scope.includes("patient/Patient.read") && !tokens.scope.includes(".rs"), "v1 asked, v1 granted");
+  }
+}
+
+try {
+  for (const test of [standalone, withoutScript, ehrLaunch, openidClient, oauth4web]) {
+    await test();
+    console.log(`ok  ${test.name}`);
+  }
+  console.log(`${checks} checks passed`);
+} finally {
+  await browser.close();
+  server.close();
+}
