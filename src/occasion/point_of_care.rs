@@ -63,7 +63,7 @@ impl PointOfCare {
     /// # Errors
     /// Why not.
     pub async fn may_look(&self, asker: &Asker) -> Result<TabSet, OccasionRefusal> {
-        let inputs = Inputs::Before(self.inputs(asker, Fact::NotAsked));
+        let inputs = Inputs::Before(self.inputs(asker, Fact::NotAsked)?);
         let decision = inputs.decide();
         match staff_fault(&decision) {
             None => Ok(decision.tabs),
@@ -116,7 +116,10 @@ impl PointOfCare {
         asker: &Asker,
         patient: Option<PatientId>,
     ) -> OccasionRefusal {
-        let inputs = Inputs::Before(self.inputs(asker, Fact::Known(false)));
+        let inputs = match self.inputs(asker, Fact::Known(false)) {
+            Ok(inputs) => Inputs::Before(inputs),
+            Err(unavailable) => return unavailable,
+        };
         self.refuse(asker, patient, inputs, Rule::TreatmentRegistered)
             .await
     }
@@ -199,10 +202,17 @@ impl PointOfCare {
             .collect()
     }
 
-    fn inputs(&self, asker: &Asker, treatment_registered: Fact<bool>) -> BeforeInputs {
+    fn inputs(
+        &self,
+        asker: &Asker,
+        treatment_registered: Fact<bool>,
+    ) -> Result<BeforeInputs, OccasionRefusal> {
         let parts = &self.occasions.parts;
         let register = parts.register.current();
-        let holds = parts.register.holds();
+        let holds = parts.register.holds(parts.clock.now()).map_err(|error| {
+            tracing::warn!(%error, request = %asker.origin.request_id, "the holds could not be read");
+            OccasionRefusal::Unavailable
+        })?;
         let view = RegisterView {
             register: &register,
             holds: &holds,
@@ -211,7 +221,7 @@ impl PointOfCare {
         let viewer = &asker.clinician.organisation;
         let clinician = view.clinician(&asker.clinician.username, viewer, viewer);
         let role = clinician.known().map(|clinician| clinician.role.as_str());
-        BeforeInputs {
+        Ok(BeforeInputs {
             today: view.today,
             network_allowed: self.occasions.network(asker.origin.address),
             client_authenticated: view.client(&asker.client_id, viewer),
@@ -224,7 +234,7 @@ impl PointOfCare {
             treatment_registered,
             refusal_stands: Fact::NotAsked,
             basis: Fact::NotAsked,
-        }
+        })
     }
 
     fn trail(&self, asker: &Asker, patient: Option<PatientId>) -> Trail<'_> {

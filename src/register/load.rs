@@ -172,9 +172,7 @@ impl Register {
                     .is_ok_and(|it| it.hash.is_some())
         };
         check.that(raw.password.as_ref().is_none_or(usable), "password", || {
-            format!(
-                "the password of `{name}` is not an argon2id hash (PHC form)"
-            )
+            format!("the password of `{name}` is not an argon2id hash (PHC form)")
         });
         let fresh = !self.users.contains_key(&name);
         check.that(fresh, "unique id", || {

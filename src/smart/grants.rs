@@ -233,7 +233,8 @@ impl Grants {
 
     /// The user, who may have been revoked since.
     fn user(&self, grant: &GrantRow) -> Result<User, OAuthError> {
-        let held = self.register.holds().users.contains(&grant.username);
+        let holds = self.register.holds(self.clock.now())?;
+        let held = holds.everything || holds.users.contains(&grant.username);
         let register = self.register.current();
         register
             .users

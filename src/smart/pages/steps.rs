@@ -138,7 +138,12 @@ impl Pages {
             .and_then(|typed| self.user(typed));
         let hash = user.as_ref().and_then(|user| user.password.clone());
         let right = self.passwords.check(hash, password.to_owned()).await;
-        let held = self.parts.register.holds().users.contains(typed);
+        // Holds that cannot be read hold everybody.
+        let held = self
+            .parts
+            .register
+            .holds(now)
+            .map_or(true, |holds| holds.users.contains(typed));
         let Some(user) = user.filter(|user| right && !user.revoked && !held) else {
             return self
                 .sign_in_refused(journey, typed, "sign-in-failed", origin)
