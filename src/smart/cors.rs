@@ -76,7 +76,7 @@ pub async fn allow(State(cors): State<Cors>, request: Request, next: Next) -> Re
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let allowed = match &origin {
-        Some(_) if open => Some(HeaderValue::from_static("*")),
+        _ if open => Some(HeaderValue::from_static("*")),
         Some(origin) => origin
             .to_str()
             .is_ok_and(|origin| is_registered(&cors.register.current(), origin))

@@ -139,29 +139,28 @@ pub fn routes(parts: SmartParts) -> (Router, Arc<Launcher>) {
             get(endpoints::authorization_server),
         )
         .with_state(Arc::new(Discovery::new(&parts.issuer)));
-    let endpoint = |name: &str| format!("{path}/{name}");
     let router = Router::new()
-        .route(&endpoint("jwks"), get(endpoints::jwks))
+        .route(&format!("{path}/jwks"), get(endpoints::jwks))
         .with_state(Arc::new(parts.ring.public_jwks()))
         .merge(discovery)
         .merge(
             Router::new()
-                .route(&endpoint("token"), post(endpoints::token))
+                .route(&format!("{path}/token"), post(endpoints::token))
                 .with_state(Arc::new(token)),
         )
         .merge(
             Router::new()
-                .route(&endpoint("introspect"), post(endpoints::introspect))
+                .route(&format!("{path}/introspect"), post(endpoints::introspect))
                 .with_state(Arc::new(introspection)),
         )
         .merge(
             Router::new()
-                .route(&endpoint("revoke"), post(endpoints::revoke))
+                .route(&format!("{path}/revoke"), post(endpoints::revoke))
                 .with_state(Arc::new(revocation)),
         )
         .merge(
             Router::new()
-                .route(&endpoint("launch"), post(endpoints::launch))
+                .route(&format!("{path}/launch"), post(endpoints::launch))
                 .with_state(Arc::new(launch)),
         )
         .merge(pages.routes());

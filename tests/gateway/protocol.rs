@@ -640,6 +640,13 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         "{path}/token",
         "{path}/introspect",
         "{path}/revoke",
+        "{path}/launch",    // asks for client authentication: `launch.rs`
+        "{path}/authorize", // people, who sign in on its pages
+        "{path}/authorize/{{journey}}",
+        "{path}/authorize/{{journey}}/{{step}}",
+        "/assets/openmig.css",
+        "/sandbox/launch",
+        "/sandbox/launch/open",
         "{path}/withdraw", // asks for a token: `withdrawal.rs`
         "/exclusions",
         "/exclusions.csv",
@@ -735,8 +742,8 @@ fn the_statement_is_true() {
         .expect(200)
         .json();
     assert_eq!(smart["token_endpoint"], format!("{}/token", SHARED.base));
-    // D4: no issuer here, which would promise single sign-on
-    assert!(smart["issuer"].is_null());
+    // D4: single sign-on is promised, by this issuer
+    assert_eq!(smart["issuer"], SHARED.base);
     let keys = SHARED
         .send(Method::GET, smart["jwks_uri"].as_str().unwrap(), &[], "")
         .expect(200)

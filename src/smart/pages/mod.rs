@@ -100,7 +100,7 @@ impl Pages {
                 post(step),
             )
             .with_state(Arc::new(self))
-            .route(CSS_PATH, get(css))
+            .route("/assets/openmig.css", get(css))
     }
 
     /// Writes down that somebody got no further, and why; without its row the person learns nothing more either (R120).
