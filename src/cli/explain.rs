@@ -432,10 +432,7 @@ fn practice(
     if let Some(ods) = page.events.into_iter().find_map(|event| event.practice) {
         return Ok((Some(ods), "the one that the trail knows last"));
     }
-    let key = command
-        .place
-        .is_sandbox()
-        .then(|| crate::sandbox::run::id_key());
+    let key = command.place.is_sandbox().then(crate::sandbox::run::id_key);
     if let Some(key) = key {
         let known = population::contract(today()).into_iter().find(|person| {
             number.is_some_and(|number| number.as_str() == person.nhs_number)

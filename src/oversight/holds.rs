@@ -342,7 +342,8 @@ fn may_lift(actor: &Actor, row: &HoldRow) -> Result<(), NotAllowed> {
 fn said(what: &str, text: &str) -> Result<String, HoldError> {
     let text = text.trim();
     let length = text.chars().count();
-    if length < SHORTEST || length > LONGEST || text.chars().any(|c| c.is_control() && c != '\n') {
+    if !(SHORTEST..=LONGEST).contains(&length) || text.chars().any(|c| c.is_control() && c != '\n')
+    {
         return Err(HoldError::Invalid(format!(
             "The {what} must be {SHORTEST} to {LONGEST} characters."
         )));

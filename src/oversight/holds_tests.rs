@@ -341,7 +341,7 @@ async fn a_hold_leaves_its_row() {
         .events(&crate::audit::reader::Filter::default(), 10, None)
         .unwrap();
     let event = &page.events[0];
-    assert_eq!(event.disclosed, [row.id.clone()]);
+    assert_eq!(event.disclosed, std::slice::from_ref(&row.id));
     assert_eq!(event.clinician.as_deref(), Some("privacy-officer"));
     assert!(!event.decision.as_ref().unwrap().contains("smartcard"));
 }
