@@ -187,7 +187,8 @@ async fn a_review_needs_everything_and_closes_once() {
         None,
         "S2 6.1.5: reviewed before it is actioned"
     );
-    let incomplete: [(&str, fn(&mut OptOutReview)); 9] = [
+    type Spoil = fn(&mut OptOutReview);
+    let incomplete: [(&str, Spoil); 9] = [
         ("discussed_on", |r| r.discussed_on = None),
         ("discussed_on", |r| {
             r.discussed_on = Some(date(2026, 11, 21))
