@@ -27,7 +27,6 @@ pub fn register(bytes: &[u8]) {
         users: include_str!("../../docs/example/register/users.toml").to_owned(),
         clients: String::new(),
         protocols: include_str!("../../docs/example/register/protocols.toml").to_owned(),
-        ..RegisterFiles::default()
     };
     let place = match file {
         0 => &mut files.agreement,

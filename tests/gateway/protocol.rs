@@ -577,7 +577,7 @@ fn every_answer_forbids_storing_and_embedding() {
 }
 
 /// Served to anybody: no patient is in any of it.
-const PUBLIC: [&str; 15] = [
+const PUBLIC: [&str; 16] = [
     "/fhir/r4/metadata",
     "/fhir/r4/jwks",
     "/fhir/r4/.well-known/smart-configuration",
@@ -587,6 +587,7 @@ const PUBLIC: [&str; 15] = [
     "/exclusions.csv",
     "/livez",
     "/metrics",
+    "/register",
     "/readyz",
     "/sandbox/contract.json",
     "/sandbox/patients",
@@ -653,6 +654,7 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         "/exclusions.json",
         "/livez",
         "/readyz",
+        "/register",
         "/metrics",
         "/sandbox/contract.json",
         "/sandbox/patients",
