@@ -28,6 +28,8 @@ pub mod reason {
     pub const PLANNED: &str = "planned";
     /// A verdict over all results of a report: it would tell of one that is withheld (R047).
     pub const VERDICT: &str = "verdict-over-all";
+    /// A detail that the FHIR type of its entry has no element for.
+    pub const NO_PLACE: &str = "no-place";
     /// How two problems are related; that they are is kept.
     pub const RELATION: &str = "relation-kind";
 }

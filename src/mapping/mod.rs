@@ -27,6 +27,7 @@ mod staff;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+mod unplaced;
 mod until_end;
 mod work;
 

@@ -257,6 +257,12 @@ impl<'a> Work<'a> {
                 && organisation.ods.is_none()
     }
 
+    /// Is it an organisation that the record holds, other than the practice?
+    fn is_elsewhere(&self, native: &str) -> bool {
+        let found = self.organisations.get(native);
+        found.is_some_and(|one| !self.is_practice(one))
+    }
+
     /// The reference to the practice whose record this is.
     pub fn practice(&self) -> Box<types::Reference> {
         let id = self.practice_id();
@@ -536,6 +542,9 @@ impl<'a> Work<'a> {
         };
         if !entry.qualifiers.is_empty() && !makes.is_empty() && makes.iter().all(has_no_place) {
             losses.entry(entry, "qualifier", reason::NOT_IN_DATA_SET);
+        }
+        for part in super::unplaced::parts(entry, &makes, |native| self.is_elsewhere(native)) {
+            losses.entry(entry, part, reason::NO_PLACE);
         }
         for make in &makes {
             match make {

@@ -22,45 +22,52 @@ const PERSONS: u64 = 40;
 /// The people whose records fill every section of every tab.
 const FULL: [&str; 2] = ["9990000018", "9990000387"];
 
+/// Every telling.
+pub const ALL: [&str; 4] = ["OpenHR", "EMIS Open", "SystmOne CTV3", "SystmOne SNOMED"];
+
 /// The other tellings, each held against OpenHR.
 const TELLINGS: [&str; 3] = ["EMIS Open", "SystmOne CTV3", "SystmOne SNOMED"];
 
-fn today() -> jiff::civil::Date {
+/// The day of the tests.
+pub fn today() -> jiff::civil::Date {
     date(2026, 6, 15)
 }
 
-/// The record that an adapter reads of a telling.
-fn read(person: &Person, telling: &str) -> GpRecord {
+/// The message in which a telling says it.
+pub fn written(person: &Person, telling: &str) -> String {
     let now = today().at(9, 0, 0, 0);
-    let practice = OdsCode(person.practice.to_owned());
     let mut xml = Xml::with_capacity(1 << 16);
     xml.declaration();
-    let scheme = |codes| OutputScheme {
-        codes,
-        drugs: Drugs::Dmd,
-    };
     let codes = match telling {
         "SystmOne CTV3" => Codes::Ctv3,
         _ => Codes::Snomed,
     };
-    let read = match telling {
-        "OpenHR" => {
-            openhr::write(&mut xml, person, now);
-            openmig::source::emis::read(xml.into_string().as_bytes(), &practice)
-        }
-        "EMIS Open" => {
-            emis_open::write(&mut xml, person, now);
-            openmig::source::emis::read(xml.into_string().as_bytes(), &practice)
-        }
+    let scheme = OutputScheme {
+        codes,
+        drugs: Drugs::Dmd,
+    };
+    match telling {
+        "OpenHR" => openhr::write(&mut xml, person, now),
+        "EMIS Open" => emis_open::write(&mut xml, person, now),
         _ => {
             xml.open("ClientIntegrationResponse");
             xml.leaf("Function", "GetPatientRecord");
             xml.open("Response");
-            systmone::write(&mut xml, person, scheme(codes));
+            systmone::write(&mut xml, person, scheme);
             xml.close("Response");
             xml.close("ClientIntegrationResponse");
-            openmig::source::systmone::read(xml.into_string().as_bytes(), &practice)
         }
+    }
+    xml.into_string()
+}
+
+/// The record that an adapter reads of a telling.
+pub fn read(person: &Person, telling: &str) -> GpRecord {
+    let practice = OdsCode(person.practice.to_owned());
+    let message = written(person, telling);
+    let read = match telling {
+        "OpenHR" | "EMIS Open" => openmig::source::emis::read(message.as_bytes(), &practice),
+        _ => openmig::source::systmone::read(message.as_bytes(), &practice),
     };
     read.expect("a message that the adapter reads")
 }
@@ -283,6 +290,10 @@ fn is_vital_sign(code: &str) -> bool {
             .any(|table| table.split([',', '\n']).any(|cell| cell == code))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test may take is for whoever runs it to say"
+)]
 /// Seeds: few in a plain run, more where `OPENMIG_CROSS_SOURCE_PERSONS` says so.
 fn people() -> Vec<(String, Person)> {
     let asked = std::env::var("OPENMIG_CROSS_SOURCE_PERSONS").ok();

@@ -9,12 +9,15 @@ mod reload;
 mod stages;
 mod support;
 
+mod accounting;
 mod audit;
 mod crawl;
 mod cross_source;
 mod exclusions;
 mod explain;
 mod faults;
+mod fields;
+mod free_text;
 mod holds;
 mod launch;
 mod layering;

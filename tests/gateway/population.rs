@@ -89,6 +89,12 @@ const EXPECTED: &[(&str, &str)] = &[
     // A verdict over all results would tell of one that is withheld (R047).
     ("verdict-over-all", ""),
     ("no-place", "encounter/location"),
+    // FHIR's type for it has no element.
+    ("no-place", "recorder"),
+    ("no-place", "organisation"),
+    ("no-place", "episodicity"),
+    ("no-place", "linked-problems"),
+    ("no-place", "inbound"),
     ("no-place", "medicationIssue/prescriptionType"),
     ("no-place", "Issue/PrescriptionType"),
     ("no-place", "report/receivedDate"),

@@ -1,6 +1,6 @@
 //! Golden files, and the rules that hold for every record.
 
-mod build;
+pub(super) mod build;
 mod fixtures;
 mod golden;
 mod rules;
