@@ -101,9 +101,11 @@ pub fn quantity(text: &str) -> Option<Quantity> {
         && fraction.is_none_or(plain)
         && (whole.len() == 1 || !whole.starts_with('0'))
         && number.len() <= 18;
-    // `10-20` or `1/2` is a range or a fraction, not a number with the unit `-20`.
-    let unit_fits = unit.is_empty()
-        || unit.starts_with(|c: char| c.is_whitespace() || c.is_alphabetic() || c == '%');
+    // `10-20`, `12 - 14` or `1/2` is a range or a fraction, not a number with the unit `-20`.
+    let unit_fits = unit.trim_start().is_empty()
+        || unit
+            .trim_start()
+            .starts_with(|c: char| c.is_alphabetic() || c == '%');
     (fits && unit_fits).then(|| Quantity {
         comparator,
         value: number.to_owned(),
@@ -121,6 +123,10 @@ mod tests {
         let read = |text: &str| {
             quantity(text).map(|q| (q.comparator.map(Comparator::sign), q.value, q.unit))
         };
+        // A range was once read as its first number.
+        for words in ["12 - 14", "10-20", "1/2", "5 +", "3 - high"] {
+            assert_eq!(read(words), None, "{words}");
+        }
         assert_eq!(
             read("28 tablet"),
             Some((None, "28".into(), Some("tablet".into())))

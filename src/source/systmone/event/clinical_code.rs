@@ -94,11 +94,14 @@ impl Clinical {
             return None;
         };
         match quantity(text) {
-            Some(read) => Some(Value::Quantity(Quantity {
-                unit: unit.or(read.unit),
-                ..read
-            })),
-            None => {
+            // With a unit of its own, more than a number stands for more than a number: all of it is words.
+            Some(read) if unit.is_none() || read.unit.is_none() || read.unit == unit => {
+                Some(Value::Quantity(Quantity {
+                    unit: unit.or(read.unit),
+                    ..read
+                }))
+            }
+            _ => {
                 if unit.is_some() {
                     self.lose("ClinicalCode/Units", Some(&base.uid), "unit-of-words");
                 }
