@@ -9,11 +9,13 @@ use axum::routing::post;
 use jiff::SignedDuration;
 
 use crate::access::AddressRanges;
+use crate::api::edge::Edge;
 use crate::api::oversight::{self, OversightApi};
-use crate::api::request::{self, NetworkRule};
+use crate::api::request::{self, Frame, NetworkRule};
 use crate::api::state::Api;
 use crate::api::{exclusions_page, health, register_page, router};
 use crate::audit::AuditLog;
+use crate::audit::bounded::BoundedLog;
 use crate::audit::reader::AuditReader;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Timing;
@@ -41,7 +43,7 @@ use crate::source::trace::PdsTracer;
 use crate::source::worklist::HttpWorklist;
 use crate::source::{SourceError, SourceLimits};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{OccasionStore, TokenStore};
+use crate::store::{OccasionStore, TokenStore, WriteProbe};
 use crate::tabs::lists::TabWording;
 use crate::telemetry::{self, Metrics, Telemetry};
 
@@ -129,6 +131,8 @@ pub struct Gateway {
     pub exclusions_watch: Option<ExclusionsWatch>,
     /// Registers launches, for the sandbox's mock EHR.
     pub launcher: Arc<Launcher>,
+    /// What is refused before it is a request of ours.
+    pub edge: Arc<Edge>,
 }
 
 /// Puts it together; `beside` is served next to it (the sandbox's own routes).
@@ -161,9 +165,11 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     };
     let machine_clock: SharedClock = Arc::new(SystemClock);
     let http = SourceHttp::new(Arc::clone(&machine_clock))?;
-    let audit: Arc<dyn AuditLog> = Arc::clone(&parts.store) as _;
+    let log = Arc::new(BoundedLog::new(Arc::clone(&parts.store) as _));
+    let audit: Arc<dyn AuditLog> = Arc::clone(&log) as _;
     let trail: Arc<dyn AuditReader> = Arc::clone(&parts.store) as _;
     let tokens: Arc<dyn TokenStore> = Arc::clone(&parts.store) as _;
+    let probe: Arc<dyn WriteProbe> = Arc::clone(&parts.store) as _;
     let occasion_store: Arc<dyn OccasionStore> = Arc::clone(&parts.store) as _;
     parts
         .register
@@ -278,6 +284,11 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
             Arc::clone(&parts.clock),
         )
     });
+    let edge = Arc::new(Edge {
+        log,
+        register: parts.register.clone(),
+        clock: Arc::clone(&parts.clock),
+    });
     let api = Arc::new(Api {
         base: parts.issuer,
         look_up: Arc::clone(&look_up),
@@ -306,16 +317,21 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         http,
         base: url.path().trim_end_matches('/').to_owned(),
     });
-    let metrics_page = telemetry::routes(Arc::clone(&telemetry))
-        .layer(from_fn_with_state(scrapers, request::frame));
+    let metrics_page = telemetry::routes(Arc::clone(&telemetry)).layer(from_fn_with_state(
+        Frame {
+            network: scrapers,
+            edge: Arc::clone(&edge),
+        },
+        request::frame,
+    ));
     let beside = beside
         .merge(smart)
         .merge(oversight::routes(oversight))
         .merge(withdrawal)
         .merge(exclusions_page::routes(exclusions))
         .merge(register_page::routes(Arc::clone(&api)))
-        .merge(health::routes(Arc::clone(&api)));
-    let counted = router::router(api, url.path(), network, beside)
+        .merge(health::routes(probe, api.register.clone()));
+    let counted = router::router(api, url.path(), network, Arc::clone(&edge), beside)
         .layer(from_fn_with_state(telemetry, telemetry::count_requests));
     Ok(Gateway {
         router: counted.merge(metrics_page),
@@ -324,6 +340,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         overrides,
         exclusions_watch,
         launcher,
+        edge,
     })
 }
 

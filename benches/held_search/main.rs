@@ -20,6 +20,10 @@ use gateway::{Gateway, Occasion};
 use process::Server;
 use report::{Measured, Round};
 
+/// The gateway's allocator, so that both servers have the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, Parser)]

@@ -4,9 +4,11 @@
 //! type.
 
 pub mod clinical;
+pub mod edge;
 pub mod exclusions_page;
 pub mod fhir_user;
 pub mod health;
+pub mod limits;
 pub mod metadata;
 pub mod non_clinical;
 pub mod outcome;
@@ -16,4 +18,5 @@ pub mod records;
 pub mod register_page;
 pub mod request;
 pub mod router;
+pub mod server;
 pub mod state;

@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::non_clinical::NonClinical;
 use super::outcome::ApiError;
@@ -15,6 +16,7 @@ use crate::occasion::consent_fhir;
 use crate::record::OdsCode;
 use crate::smart::caller::Caller;
 use crate::smart::scope::ScopeType;
+use crate::tabs::SearchError;
 
 /// Events on a page where `_count` says nothing, and at most.
 const DEFAULT_COUNT: usize = 50;
@@ -179,7 +181,8 @@ impl Api {
         let asked = self
             .events_of(caller)
             .and_then(|filter| EventSearch::read(filter, params));
-        let asked = match asked {
+        let asked = asked.and_then(|asked| Ok((self.after(&asked)?, asked)));
+        let (after, asked) = match asked {
             Ok(asked) => asked,
             Err(error) => {
                 return Err(self
@@ -189,7 +192,7 @@ impl Api {
         };
         let page = self
             .trail
-            .events(&asked.filter, asked.count, asked.after)
+            .events(&asked.filter, asked.count, after)
             .map_err(|error| trail_down(&error))?;
         let mut entries = Vec::with_capacity(page.events.len());
         for event in &page.events {
@@ -203,15 +206,16 @@ impl Api {
         let patient = asked.filter.patient.clone();
         self.disclose_trail(caller, origin, other(interaction, ids), patient)
             .await?;
-        let link = |page: Option<Cursor>| {
+        let link = |page: Option<Uuid>| {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
             query.extend_pairs(asked.understood.iter().filter(|(name, _)| name != "_page"));
-            if let Some(Cursor(at)) = page {
-                query.append_pair("_page", &at.to_string());
+            if let Some(last) = page {
+                query.append_pair("_page", &last.to_string());
             }
             format!("{}/AuditEvent?{}", self.base, query.finish())
         };
-        let next = page.next.map(|cursor| link(Some(cursor)));
+        let last = page.events.last().map(|event| event.id);
+        let next = page.next.and(last).map(|last| link(Some(last)));
         Ok(NonClinical::searchset(
             &self.base,
             &link(asked.after),
@@ -220,6 +224,25 @@ impl Api {
             &entries,
         )
         .into_response())
+    }
+
+    /// Where a page begins: behind an event that this caller has been shown.
+    fn after(&self, asked: &EventSearch) -> Result<Option<Cursor>, ApiError> {
+        let Some(last) = asked.after else {
+            return Ok(None);
+        };
+        let filter = Filter {
+            id: Some(last),
+            ..asked.filter.clone()
+        };
+        let page = self
+            .trail
+            .events(&filter, 1, None)
+            .map_err(|error| trail_down(&error))?;
+        let event = page.events.first();
+        event
+            .map(|event| Some(Cursor(event.seq)))
+            .ok_or_else(|| ApiError::bad_request("invalid-page", SearchError::Page.to_string()))
     }
 
     /// The trail that this caller may read: its practice's, and nothing else.
@@ -293,7 +316,8 @@ struct EventSearch {
     understood: Vec<(String, String)>,
     filter: Filter,
     count: usize,
-    after: Option<Cursor>,
+    /// The last event of the page before. Not its number in the trail: how many others there are is nobody's business.
+    after: Option<Uuid>,
 }
 
 impl EventSearch {
@@ -342,7 +366,7 @@ impl EventSearch {
                         .map_err(|_| wrong("_count"))?
                         .clamp(1, MAX_COUNT)
                 }
-                "_page" => after = Some(Cursor(value.parse().map_err(|_| wrong("_page"))?)),
+                "_page" => after = Some(value.parse().map_err(|_| wrong("_page"))?),
                 // To ignore one of these would answer another question: everybody's events in place of one patient's.
                 name if name.contains([':', '.']) || name == "_has" => {
                     return Err(ApiError::bad_request(

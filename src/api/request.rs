@@ -2,12 +2,15 @@
 //! answer carries.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use super::edge::{Edge, is_bare_405};
+use super::limits::{BODY_TIME, MAX_BODY, bounded};
 use super::outcome::ApiError;
 use crate::access::AddressRanges;
 use crate::audit::Origin;
@@ -59,9 +62,22 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
     hop.parse().ok().or_else(with_port)
 }
 
+/// What the outermost layer stands on.
+#[derive(Clone)]
+pub struct Frame {
+    /// Who may call.
+    pub network: NetworkRule,
+    /// Where refusals are written that get no further.
+    pub edge: Arc<Edge>,
+}
+
 /// The outermost layer: gives the request an id, refuses foreign networks before anything else is looked at, and sets
 /// the headers that clinical answers need (R190).
-pub async fn frame(State(rule): State<NetworkRule>, mut request: Request, next: Next) -> Response {
+pub async fn frame(State(frame): State<Frame>, request: Request, next: Next) -> Response {
+    let Frame {
+        network: rule,
+        edge,
+    } = frame;
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
@@ -73,12 +89,20 @@ pub async fn frame(State(rule): State<NetworkRule>, mut request: Request, next: 
     };
     let request_id =
         HeaderValue::from_str(&origin.request_id).unwrap_or(HeaderValue::from_static("none"));
+    let method = request.method().clone();
     let mut response = if caller.is_some_and(|caller| rule.allows(caller)) {
-        request.extensions_mut().insert(origin);
-        next.run(request).await
+        let mut request = request.map(|body| bounded(body, MAX_BODY, BODY_TIME));
+        request.extensions_mut().insert(origin.clone());
+        let response = next.run(request).await;
+        if is_bare_405(&response) {
+            edge.method_refused(&method, origin, response).await
+        } else {
+            response
+        }
     } else {
         tracing::warn!(request.id = %origin.request_id, "a request from a network that is not allowed was refused");
-        ApiError::forbidden("network-not-allowed", "This network may not call.").into_response()
+        let error = ApiError::forbidden("network-not-allowed", "This network may not call.");
+        edge.refuse(&method, origin, error).await.into_response()
     };
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id);
@@ -208,5 +232,75 @@ mod tests {
         assert!(!accept("application/fhir+json; fhirVersion=3.0"));
         assert!(negotiate(&HeaderMap::new(), Some("application/fhir json")).is_ok());
         assert!(negotiate(&HeaderMap::new(), Some("xml")).is_err());
+    }
+
+    // R109, R120: a network that may not call is refused before anything else is looked at, and that is in the trail; so is a
+    // method that a route does not have
+    #[tokio::test]
+    async fn what_is_refused_at_the_edge_is_in_the_trail() {
+        use crate::audit::bounded::BoundedLog;
+        use crate::clock::{FixedClock, SharedClock};
+        use axum::Router;
+        use axum::body::Body;
+        use axum::routing::post;
+        use tower::ServiceExt as _;
+
+        let audit = Arc::new(crate::smart::fakes::FakeAudit::default());
+        let register = crate::smart::fakes::register();
+        let clock: SharedClock = Arc::new(FixedClock(jiff::Timestamp::UNIX_EPOCH));
+        let frame_parts = Frame {
+            network: NetworkRule {
+                allow: AddressRanges::parse(&crate::config::loopback()).unwrap(),
+                proxies: AddressRanges::parse::<&str>(&[]).unwrap(),
+            },
+            edge: Arc::new(Edge {
+                log: Arc::new(BoundedLog::new(Arc::clone(&audit) as _)),
+                register: crate::register::RegisterHandle::new(register),
+                clock,
+            }),
+        };
+        let app = Router::new()
+            .route("/form", post(|| async { "ok" }))
+            .layer(axum::middleware::from_fn_with_state(frame_parts, frame));
+        let ask = |method: &str, peer: &str| {
+            let peer: SocketAddr = peer.parse().unwrap();
+            let request = http::Request::builder()
+                .method(method)
+                .uri("/form")
+                .extension(ConnectInfo(peer))
+                .body(Body::empty())
+                .unwrap();
+            app.clone().oneshot(request)
+        };
+        let far = ask("POST", "203.0.113.9:1").await.unwrap();
+        assert_eq!(far.status(), StatusCode::FORBIDDEN);
+        let method = ask("GET", "127.0.0.1:1").await.unwrap();
+        assert_eq!(method.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(method.headers()[header::ALLOW], "POST");
+        assert_eq!(
+            method.headers()[header::CONTENT_TYPE],
+            super::super::non_clinical::FHIR_JSON
+        );
+        assert_eq!(ask("POST", "127.0.0.1:1").await.unwrap().status(), 200);
+        let rows = audit.rows.lock().unwrap().clone();
+        let said: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let address = row.origin.address.map(|it| it.to_string());
+                (
+                    row.failure.clone().unwrap_or_default(),
+                    address.unwrap_or_default(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("network-not-allowed".to_owned(), "203.0.113.9".to_owned()),
+                ("method-not-allowed".to_owned(), "127.0.0.1".to_owned())
+            ]
+        );
+        let id = far.headers()[REQUEST_ID].to_str().unwrap();
+        assert_eq!(rows[0].origin.request_id, id);
     }
 }

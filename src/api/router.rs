@@ -11,9 +11,11 @@ use http::{HeaderMap, Method, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::clinical::SearchRequest;
+use super::edge::Edge;
+use super::limits::BodyFault;
 use super::metadata;
 use super::outcome::ApiError;
-use super::request::{NetworkRule, frame, negotiate};
+use super::request::{Frame, NetworkRule, frame, negotiate};
 use super::state::Api;
 use crate::audit::{Interaction, Origin};
 use crate::fhir::Kind;
@@ -26,7 +28,13 @@ const READ_METHODS: &str = "GET, HEAD";
 const SEARCH_METHODS: &str = "POST";
 
 /// The whole gateway: FHIR below `base_path`, beside what else is served (token endpoint, discovery, health, sandbox).
-pub fn router(api: Arc<Api>, base_path: &str, network: NetworkRule, beside: Router) -> Router {
+pub fn router(
+    api: Arc<Api>,
+    base_path: &str,
+    network: NetworkRule,
+    edge: Arc<Edge>,
+    beside: Router,
+) -> Router {
     let below = Router::new().fallback(fhir).with_state(Arc::clone(&api));
     let path = base_path.trim_end_matches('/');
     let cors = Cors::new(api.register.clone(), path);
@@ -39,7 +47,10 @@ pub fn router(api: Arc<Api>, base_path: &str, network: NetworkRule, beside: Rout
         .fallback(|| async { ApiError::not_found() })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn_with_state(cors, cors::allow))
-        .layer(axum::middleware::from_fn_with_state(network, frame))
+        .layer(axum::middleware::from_fn_with_state(
+            Frame { network, edge },
+            frame,
+        ))
 }
 
 /// A defect of ours: the caller learns nothing of it but that it happened.
@@ -215,9 +226,10 @@ async fn read(
     if let (Target::Clinical(Kind::Practitioner), true) = (target, api.is_own_id(&caller, id)) {
         return api.read_fhir_user(&caller, id, origin).await;
     }
-    let visit = match api.visit(caller.clone(), origin.clone()) {
+    let visit = match api.visit(caller, origin) {
         Ok(visit) => visit,
-        Err(error) => {
+        Err(refused) => {
+            let (caller, origin, error) = *refused;
             return Err(api
                 .refuse_stranger(Some(&caller), origin, interaction(), error)
                 .await);
@@ -254,9 +266,10 @@ async fn search(
     if let Target::AuditEvent = target {
         return api.search_events(&caller, &params, origin).await;
     }
-    let visit = match api.visit(caller.clone(), origin.clone()) {
+    let visit = match api.visit(caller, origin) {
         Ok(visit) => visit,
-        Err(error) => {
+        Err(refused) => {
+            let (caller, origin, error) = *refused;
             return Err(api
                 .refuse_stranger(Some(&caller), origin, interaction(), error)
                 .await);
@@ -317,7 +330,15 @@ async fn form(headers: &HeaderMap, body: Body) -> Result<Vec<(String, String)>, 
             "A search by POST is a form (application/x-www-form-urlencoded).",
         ));
     }
-    let bytes: Bytes = to_bytes(body, MAX_FORM).await.map_err(|_| {
+    let bytes: Bytes = to_bytes(body, MAX_FORM).await.map_err(|error| {
+        if BodyFault::of(&error) == Some(BodyFault::TooSlow) {
+            return ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "timeout",
+                "request-timeout",
+                "The request did not arrive in time.",
+            );
+        }
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-long",

@@ -67,27 +67,39 @@ impl Api {
     /// Is the occasion of this token open, now, for this patient?
     ///
     /// # Errors
-    /// The rule that says no, as the caller may learn it.
-    pub fn visit(&self, caller: Caller, origin: Origin) -> Result<Visit, ApiError> {
+    /// The rule that says no, as the caller may learn it; with who asked, for the trail.
+    pub fn visit(
+        &self,
+        caller: Caller,
+        origin: Origin,
+    ) -> Result<Visit, Box<(Caller, Origin, ApiError)>> {
         let now = self.clock.now();
-        let (Some(occasion), Some(patient)) = (caller.occasion.clone(), caller.patient.clone())
-        else {
-            return Err(ApiError::insufficient_scope());
-        };
-        // A client that is no longer in the register has no live token either (R108).
-        if !self.register.current().clients.contains_key(&caller.client) {
-            return Err(ApiError::unauthorized(true));
-        }
-        match self.occasions.check(&occasion, now) {
-            Ok(occasion) => Ok(Visit {
+        match self.check(&caller, now) {
+            Ok((occasion, patient)) => Ok(Visit {
                 caller,
                 occasion,
                 patient,
                 now,
                 origin,
             }),
-            Err(refusal) => Err(told(refusal)),
+            Err(error) => Err(Box::new((caller, origin, error))),
         }
+    }
+
+    fn check(
+        &self,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<(ReadOccasion, PatientId), ApiError> {
+        let (Some(occasion), Some(patient)) = (&caller.occasion, &caller.patient) else {
+            return Err(ApiError::insufficient_scope());
+        };
+        // A client that is no longer in the register has no live token either (R108).
+        if !self.register.current().clients.contains_key(&caller.client) {
+            return Err(ApiError::unauthorized(true));
+        }
+        let occasion = self.occasions.check(occasion, now).map_err(told)?;
+        Ok((occasion, patient.clone()))
     }
 
     /// The record of a visit: as held, or looked up again inside the occasion's window.
@@ -135,6 +147,7 @@ impl Api {
             practice: row.practice.clone(),
             viewer: row.viewer.clone(),
             clinician: row.clinician.clone(),
+            origin: visit.origin.clone(),
         };
         let looked_up = self.look_up.record(&ask).await.map_err(|error| match error {
             LookUpError::Audit => ApiError::audit_unavailable(),

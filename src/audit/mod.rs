@@ -2,6 +2,7 @@
 //!
 //! Invariants: never runs after the answer; cannot be switched off; holds no clinical content, only ids.
 
+pub mod bounded;
 pub mod fhir;
 pub mod merkle;
 pub mod reader;

@@ -199,14 +199,12 @@ pub fn run() -> ExitCode {
                 patients,
                 seed,
                 timing,
+                limits: None,
             };
             block_on(async move {
                 let sandbox = start(&options).await.map_err(|error| error.to_string())?;
                 println!("{}", sandbox.banner);
-                tokio::select! {
-                    ended = sandbox.wait() => ended.map_err(|error| error.to_string()),
-                    _ = tokio::signal::ctrl_c() => Ok(()),
-                }
+                sandbox.wait().await.map_err(|error| error.to_string())
             })
         }
         Command::Serve { config } => {

@@ -1,6 +1,5 @@
 //! `openmig serve`: a gateway by its configuration file.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::access::AddressRanges;
+use crate::api::server::{ServerLimits, serve, told_to_stop};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, ConfigError, secret_32};
 use crate::fhir::IdKey;
@@ -127,31 +127,20 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         config.issuer,
         listener.local_addr()?
     );
-    let service = gateway
-        .router
-        .into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(told_to_stop());
+    let limits = ServerLimits::default();
+    let served = serve(
+        listener,
+        gateway.router,
+        gateway.edge,
+        limits,
+        told_to_stop(),
+    );
     tokio::select! {
-        ended = served.into_future() => Ok(ended?),
+        () = served => Ok(()),
         () = house => Ok(()),
         () = alarms.watch() => Ok(()),
         () = exclusions => Ok(()),
         () = watch.run() => Ok(()),
         () = courier.run() => Ok(()),
-    }
-}
-
-async fn told_to_stop() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use moka::future::Cache;
 
 use super::{FindAsk, Finder, Found, SourceIdentity};
-use crate::audit::{AuditEntry, AuditLog, Origin, What};
+use crate::audit::{AuditEntry, AuditLog, What};
 use crate::clock::{SharedClock, new_id};
 use crate::fhir::{IdKey, PatientId};
 use crate::labelling::{ExclusionList, ExclusionsHandle, PracticeRules, label};
@@ -304,11 +304,10 @@ impl LookUp {
         policy: &str,
         exclusions: &ExclusionList,
     ) -> Result<(), LookUpError> {
-        let origin = Origin {
-            request_id: message_id.to_owned(),
-            address: None,
-        };
-        let mut entry = AuditEntry::new(at, What::Intent, origin);
+        // Of those who ask at the same moment, the first one's request; the others have their own disclosures.
+        let mut entry = AuditEntry::new(at, What::Intent, ask.origin.clone());
+        // By this the practice's system finds the question in its own trail.
+        entry.decision = Some(serde_json::json!({"message": message_id}).to_string());
         entry.clinician = Some(ask.clinician.clone());
         entry.viewer = Some(ask.viewer.clone());
         entry.practice = Some(ask.practice.clone());

@@ -3,6 +3,7 @@
 //! Concurrent asks for the same record share one look-up. What is held is labelled, filtered and encoded; never source
 //! text, never an excluded entry (design.md 3).
 
+use crate::audit::Origin;
 use crate::fhir::PatientId;
 use crate::record::{NhsNumber, OdsCode, Standing};
 use crate::source::trace::TraceAnswer;
@@ -21,6 +22,8 @@ pub struct FindAsk {
     pub viewer: OdsCode,
     /// The clinician (username), for the source's own audit.
     pub clinician: String,
+    /// The request that needs it, for the trail.
+    pub origin: Origin,
 }
 
 /// What the source says about whether the record may be shown. The record itself stays inside, held for the first read.

@@ -142,6 +142,7 @@ impl Occasions {
             practice: practice.clone(),
             viewer: ask.viewer.clone(),
             clinician: ask.clinician.username.clone(),
+            origin: ask.origin.clone(),
         };
         let found = match self.parts.finder.find(find).await {
             Ok(found) => found,

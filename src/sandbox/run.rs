@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -20,6 +20,7 @@ use super::population;
 use super::register::{SandboxPorts, SandboxRegister, SandboxRegisterError};
 use super::routes::{SandboxState, routes};
 use crate::access::AddressRanges;
+use crate::api::server::{self, ServerLimits};
 use crate::clock::{Clock, NoEntropy, ShiftedClock, SystemClock, random_bytes};
 use crate::config::{Timing, loopback};
 use crate::fhir::{IdKey, PatientId};
@@ -59,6 +60,8 @@ pub struct SandboxOptions {
     pub seed: u64,
     /// Times; the sandbox's own where `None`.
     pub timing: Option<Timing>,
+    /// What the gateway's server waits for; as `serve` where `None`.
+    pub limits: Option<ServerLimits>,
 }
 
 /// The sandbox's times: those of a gateway, but a short floor and plenty of token requests.
@@ -139,7 +142,9 @@ pub struct Sandbox {
     /// The text that `openmig sandbox` prints when it is ready.
     pub banner: String,
     servers: JoinSet<std::io::Result<()>>,
-    _stop: watch::Sender<bool>,
+    /// The gateway's own server: what is under way in it finishes when the sandbox stops.
+    served: tokio::task::JoinHandle<()>,
+    stop: watch::Sender<bool>,
 }
 
 struct Listeners {
@@ -310,15 +315,15 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         alarms.watch().await;
         Ok(())
     });
-    let service = gateway
-        .router
-        .clone()
-        .into_make_service_with_connect_info::<SocketAddr>();
-    servers.spawn(async move {
-        axum::serve(listeners.gateway, service)
-            .with_graceful_shutdown(until(stopped))
-            .await
-    });
+    let (router, edge) = (gateway.router.clone(), Arc::clone(&gateway.edge));
+    let limits = options.limits.unwrap_or_default();
+    let served = tokio::spawn(server::serve(
+        listeners.gateway,
+        router,
+        edge,
+        limits,
+        until(stopped),
+    ));
     Ok(Sandbox {
         ports,
         register,
@@ -329,22 +334,39 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         gateway,
         banner,
         servers,
-        _stop: stop,
+        served,
+        stop,
     })
 }
 
 impl Sandbox {
-    /// Runs until a server fails.
+    /// Runs until a server fails, or until told to stop: then requests under way finish.
     ///
     /// # Errors
     /// The server's failure.
     pub async fn wait(mut self) -> Result<(), SandboxError> {
-        while let Some(ended) = self.servers.join_next().await {
-            if let Ok(Err(error)) = ended {
-                return Err(SandboxError::Server(error));
+        loop {
+            tokio::select! {
+                ended = self.servers.join_next() => match ended {
+                    Some(Ok(Err(error))) => return Err(SandboxError::Server(error)),
+                    Some(_) => {}
+                    None => return Ok(()),
+                },
+                () = server::told_to_stop() => {
+                    self.stop().await;
+                    return Ok(());
+                }
             }
         }
-        Ok(())
+    }
+
+    /// Takes no more requests, and waits until those under way have their answers.
+    pub async fn stop(self) {
+        // Nobody listens only where all has stopped already.
+        let _all_stopped = self.stop.send(true);
+        if let Err(error) = self.served.await {
+            tracing::error!(%error, "the gateway's server did not end well");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ pub mod cors;
 pub mod details;
 pub mod discovery;
 #[cfg(test)]
-mod fakes;
+pub(crate) mod fakes;
 pub mod fetch;
 pub mod form;
 pub mod grants;

@@ -192,6 +192,12 @@ pub trait TokenRevoker: Send + Sync {
     fn revoke_token<'a>(&'a self, hash: &'a [u8; 32]) -> Stored<'a, ()>;
 }
 
+/// Can the store write, now?
+pub trait WriteProbe: Send + Sync {
+    /// Writes something that means nothing, and waits until it is on the disk.
+    fn try_write(&self) -> Stored<'_, ()>;
+}
+
 /// An occasion and what stands against it (R008, R077).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookedAt {

@@ -325,6 +325,13 @@ fn without_a_trail_nothing_is_shown() {
     gateway.send(Method::GET, "/livez", &[], "").expect(200);
     rename("audit_gone", "audit_event");
     gateway.get(&token, &patient).expect(200);
+    // One try stands for a second.
+    for _ in 0..100 {
+        if gateway.send(Method::GET, "/readyz", &[], "").status == 200 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
     gateway.send(Method::GET, "/readyz", &[], "").expect(200);
 
     // R092: no alert, no override; consent goes on

@@ -28,32 +28,32 @@ fn forget(gateway: &TestGateway, patient: &str) {
     }
 }
 
+/// A body without the moments of its retrieval.
+pub fn without_moments(text: &str) -> String {
+    let mut out = text.to_owned();
+    for mark in ["\"lastUpdated\":\"", "\"date\":\""] {
+        let mut kept = String::with_capacity(out.len());
+        let mut left = out.as_str();
+        while let Some(at) = left.find(mark) {
+            let (before, after) = left.split_at(at + mark.len());
+            kept.push_str(before);
+            left = after.find('"').map_or("", |end| &after[end..]);
+        }
+        kept.push_str(left);
+        out = kept;
+    }
+    out
+}
+
 /// What every answer of this patient says, without the moments of retrieval and of the request.
 fn everything(number: &str) -> std::collections::BTreeMap<String, String> {
     let gateway = stories();
     let token = gateway.token(&Ask::consent(number));
     forget(&gateway, &token.patient);
     let crawl = crawl(&gateway, &token, true);
-    let moment = |text: &str| {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        for mark in ["\"lastUpdated\":\"", "\"date\":\""] {
-            let mut kept = String::with_capacity(rest.len());
-            let mut left = rest;
-            while let Some(at) = left.find(mark) {
-                let (before, after) = left.split_at(at + mark.len());
-                kept.push_str(before);
-                left = after.find('"').map_or("", |end| &after[end..]);
-            }
-            kept.push_str(left);
-            out = kept;
-            rest = &out;
-        }
-        out
-    };
     let answers = crawl.answers.iter();
     answers
-        .map(|(path, answer)| (path.clone(), moment(answer.text())))
+        .map(|(path, answer)| (path.clone(), without_moments(answer.text())))
         .collect()
 }
 

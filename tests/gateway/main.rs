@@ -10,9 +10,11 @@ mod stages;
 mod support;
 
 mod accounting;
+mod alike;
 mod audit;
 mod crawl;
 mod cross_source;
+mod edge;
 mod exclusions;
 mod explain;
 mod faults;

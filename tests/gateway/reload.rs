@@ -95,6 +95,7 @@ fn another_list_changes_what_leaves_without_rebuild() {
     assert_eq!(told(), 1);
     assert_eq!(in_force(&gateway)["version"], second["version"]);
     let again = SandboxOptions {
+        limits: None,
         port: 0,
         data: gateway.data.clone(),
         fresh: false,

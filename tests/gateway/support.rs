@@ -261,6 +261,7 @@ impl TestGateway {
             patients: 0,
             seed: 1,
             timing: Some(timing),
+            limits: None,
         };
         change(&mut options);
         let sandbox = wait(start(&options)).unwrap();

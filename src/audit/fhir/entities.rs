@@ -95,7 +95,6 @@ fn facts(event: &StoredEvent) -> Vec<AuditEventEntityDetail> {
         _ => String::new(),
     };
     let known = [
-        ("sequence", Some(event.seq.to_string())),
         ("occasion", event.occasion.clone()),
         ("basis", event.basis.clone()),
         ("tabs", Some(tabs)),

@@ -13,6 +13,7 @@ mod notices;
 mod occasions;
 mod opt_out;
 mod overrides;
+mod probe;
 mod read;
 #[cfg(test)]
 mod tamper;
