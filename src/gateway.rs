@@ -24,9 +24,12 @@ use crate::labelling::{ExclusionList, ExclusionsHandle, ListError};
 use crate::lookup::{LookUp, LookUpParts};
 use crate::mapping::{TableError, Tables};
 use crate::occasion::{OccasionParts, Occasions, PointOfCare, SealKey, Windows};
+use crate::oversight::cases::Cases;
 use crate::oversight::exclusions::ExclusionsWatch;
+use crate::oversight::holds::HoldService;
 use crate::oversight::opt_out::OptOuts;
 use crate::oversight::override_review::OverrideReviews;
+use crate::oversight::reports::Reports;
 use crate::register::RegisterHandle;
 use crate::smart::fetch::HttpKeyFetcher;
 use crate::smart::http as endpoints;
@@ -133,6 +136,8 @@ pub struct Gateway {
     pub launcher: Arc<Launcher>,
     /// What is refused before it is a request of ours.
     pub edge: Arc<Edge>,
+    /// Oversight, with what it watches over.
+    pub oversight: Arc<OversightApi>,
 }
 
 /// Puts it together; `beside` is served next to it (the sandbox's own routes).
@@ -216,8 +221,8 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         clock: Arc::clone(&parts.clock),
         worklist: Arc::clone(&worklist) as _,
         finder: Arc::clone(&look_up) as _,
-        ids: parts.ids,
-        seal,
+        ids: parts.ids.clone(),
+        seal: Arc::clone(&seal),
         windows: Windows {
             window: SignedDuration::from_mins(i64::from(parts.timing.occasion_minutes)),
             ..Windows::default()
@@ -269,12 +274,13 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         ring: Arc::new(parts.ring),
         names: names.clone(),
     });
-    let oversight = Arc::new(OversightApi {
-        register: parts.register.clone(),
-        tokens: Arc::clone(&tokens),
-        audit: Arc::clone(&audit),
-        clock: Arc::clone(&parts.clock),
-    });
+    let oversight = Arc::new(oversight_api(
+        parts.register.clone(),
+        &parts.store,
+        seal,
+        parts.ids,
+        Arc::clone(&parts.clock),
+    ));
     let exclusions_watch = parts.exclusions.map(|folder| {
         ExclusionsWatch::new(
             folder,
@@ -326,7 +332,11 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     ));
     let beside = beside
         .merge(smart)
-        .merge(oversight::routes(oversight))
+        .merge(oversight::routes(Arc::clone(&oversight)))
+        .merge(oversight::page::routes(
+            api.register.clone(),
+            Arc::clone(&api.clock),
+        ))
         .merge(withdrawal)
         .merge(exclusions_page::routes(exclusions))
         .merge(register_page::routes(Arc::clone(&api)))
@@ -341,7 +351,51 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         exclusions_watch,
         launcher,
         edge,
+        oversight,
     })
+}
+
+/// Puts oversight together: the same for the gateway and for the command line.
+#[must_use]
+pub fn oversight_api(
+    register: RegisterHandle,
+    store: &Arc<SqliteStore>,
+    seal: Arc<SealKey>,
+    ids: IdKey,
+    clock: SharedClock,
+) -> OversightApi {
+    let trail: Arc<dyn AuditReader> = Arc::clone(store) as _;
+    let cases = Cases::new(Arc::clone(store) as _, Arc::clone(&seal));
+    OversightApi {
+        tokens: Arc::clone(store) as _,
+        audit: Arc::clone(store) as _,
+        reports: Reports::new(Arc::clone(&trail), Arc::clone(store) as _, cases.clone()),
+        cases,
+        override_reviews: OverrideReviews::new(
+            Arc::clone(store) as _,
+            Arc::clone(&trail),
+            Arc::clone(&seal),
+            Arc::clone(&clock),
+        ),
+        opt_outs: OptOuts::new(
+            register.clone(),
+            Arc::clone(store) as _,
+            ids.clone(),
+            seal,
+            Arc::clone(&clock),
+        ),
+        holds: HoldService::new(
+            register.clone(),
+            Arc::clone(store) as _,
+            trail,
+            Arc::clone(&clock),
+        ),
+        losses: Arc::clone(store) as _,
+        notices: Arc::clone(store) as _,
+        register,
+        ids,
+        clock,
+    }
 }
 
 /// Forgets tokens and assertion ids that are past their time, for as long as it is polled.

@@ -5,6 +5,7 @@
 pub mod bounded;
 pub mod fhir;
 pub mod merkle;
+pub mod proof;
 pub mod reader;
 pub mod row;
 pub mod verify;

@@ -7,6 +7,7 @@ mod hold;
 mod map;
 mod opt_out;
 mod override_review;
+mod oversight;
 mod place;
 mod register;
 mod report;
@@ -109,6 +110,14 @@ enum Command {
     OptOut(opt_out::OptOutCommand),
     /// Overrides: those that wait for review, their review, the report
     Override(override_review::OverrideCommand),
+    /// Breach cases: list them, show one, take a step
+    Breach(oversight::CaseCommand),
+    /// Investigations that a practice demands of a viewer
+    Investigation(oversight::CaseCommand),
+    /// Complaints
+    Complaint(oversight::CaseCommand),
+    /// Counts through an anonymised flow, and nothing else
+    Extract(oversight::ExtractCommand),
     /// The audit trail
     Audit {
         #[command(subcommand)]
@@ -145,6 +154,14 @@ enum Audit {
         #[arg(long, value_name = "SIZE:ROOT")]
         known: Option<TreeHead>,
     },
+    /// Check an export of the trail by itself: every row against its proof and the tree head
+    VerifyExport {
+        /// The export
+        file: PathBuf,
+        /// The tree head of the moment it was made, kept elsewhere
+        #[arg(long, value_name = "SIZE:ROOT")]
+        known: Option<TreeHead>,
+    },
 }
 
 /// Runs the command line. 0 = done, 1 = failed, 2 = the arguments or the file at hand are wrong.
@@ -162,6 +179,15 @@ pub fn run() -> ExitCode {
         Command::Map { source, file } => map::run(&source, &file),
         Command::Check { what } => check(&what),
         Command::Report { what } => report::run(what),
+        Command::Audit {
+            what: Audit::VerifyExport { file, known },
+        } => match oversight::verify_export(&file, known) {
+            Ok(words) => {
+                println!("{words}");
+                ExitCode::SUCCESS
+            }
+            Err((why, code)) => fail(&why, code),
+        },
         Command::Audit {
             what: Audit::Verify { file, known },
         } => match known.map_or_else(
@@ -214,6 +240,10 @@ pub fn run() -> ExitCode {
         Command::Explain(command) => explain::run(*command),
         Command::OptOut(command) => block_on(opt_out::run(command)),
         Command::Override(command) => block_on(override_review::run(command)),
+        Command::Breach(command) => block_on(oversight::case("breaches", command)),
+        Command::Investigation(command) => block_on(oversight::case("investigations", command)),
+        Command::Complaint(command) => block_on(oversight::case("complaints", command)),
+        Command::Extract(command) => block_on(oversight::extract(command)),
         Command::Hold(command) => block_on(async move { hold::run(command).await.map(drop) }),
         Command::Mock {
             service,

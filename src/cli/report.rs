@@ -24,15 +24,22 @@ pub enum Report {
         #[arg(long, value_name = "ID")]
         patient: Option<String>,
     },
+    /// A report of oversight, in the name of a person: access-audit, misuse, subject-access, flows, due …
+    Oversight(super::oversight::ReportCommand),
 }
 
 /// 0 = printed, 1 = the store does not answer, 2 = no such installation or no id.
 pub fn run(what: Report) -> ExitCode {
-    let Report::Losses {
-        place,
-        practice,
-        patient,
-    } = what;
+    let (place, practice, patient) = match what {
+        Report::Losses {
+            place,
+            practice,
+            patient,
+        } => (place, practice, patient),
+        Report::Oversight(command) => {
+            return super::block_on(super::oversight::report(command));
+        }
+    };
     let patient = match patient.as_deref().map(PatientId::owner_of) {
         Some(None) => return super::fail(&"--patient is no id of a patient", 2),
         Some(id) => id,

@@ -135,7 +135,9 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         limits,
         told_to_stop(),
     );
+    let oversight = gateway.oversight;
     tokio::select! {
+        () = oversight.watch() => Ok(()),
         () = served => Ok(()),
         () = house => Ok(()),
         () = alarms.watch() => Ok(()),

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::load::Check;
 use super::raw::{self, day, maybe_day};
-use super::{Duty, Role};
+use super::{Duty, OversightRules, Role};
 
 /// The agreement and the words that the other files may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Agreement {
     pub roles: BTreeMap<String, Role>,
     /// What the parties agreed on where the agreement leaves it open.
     pub rules: Rules,
+    /// What it says about oversight.
+    pub oversight: OversightRules,
     /// Reviews held (S2 11).
     pub reviews: Vec<Review>,
     /// Instructions to the operator, who acts on nothing else (S2 4.4, R167).
@@ -238,6 +240,9 @@ pub(super) fn take_agreement(raw: raw::Agreement, today: Date, check: &mut Check
     check.that(raw.roles.values().any(|role| role.clinical), "R100", || {
         "the agreement names no clinical role".to_owned()
     });
+    if let Some(fault) = raw.oversight.fault() {
+        check.that(false, "oversight", || fault.to_owned());
+    }
     let once: BTreeSet<&String> = raw.versions.iter().collect();
     check.that(once.len() == raw.versions.len(), "unique id", || {
         "a version of the agreement is there twice".to_owned()
@@ -283,6 +288,7 @@ pub(super) fn take_agreement(raw: raw::Agreement, today: Date, check: &mut Check
         review_due: raw.review_due.map(|day| day.0),
         roles: raw.roles,
         rules: raw.rules,
+        oversight: raw.oversight,
         reviews: Vec::new(),
         instructions: Vec::new(),
     };

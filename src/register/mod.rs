@@ -4,9 +4,11 @@
 
 mod agreement;
 mod clients;
+mod gateway;
 mod holds;
 mod load;
 mod organisation;
+mod oversight;
 mod protocol;
 mod raw;
 mod reminders;
@@ -16,6 +18,10 @@ mod warnings;
 pub mod watch;
 
 pub use agreement::{Agreement, Approval, FormerGroup, Instruction, QUESTIONS, Review, Rules};
+pub use gateway::{
+    GatewayAsk, GatewayKind, GatewayRefusal, LegalGateway, OTHER_PURPOSES, Output, PatientChoice,
+    decide as decide_gateway,
+};
 pub use holds::{Holds, RegisterHandle};
 pub use load::{AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, USERS};
 pub use load::{RegisterError, RegisterErrors, RegisterFiles};
@@ -23,6 +29,7 @@ pub use organisation::{
     Appointment, Assurance, AssuranceStatus, Contact, Decline, Evidence, Joining, Objection,
     Office, Organisation, OrganisationKind, PracticeSource, Signature, Stop, Switch,
 };
+pub use oversight::{ComplaintsFirst, INCIDENT_SCHEME, OversightRules};
 pub use protocol::{Law, Protocol};
 pub use warnings::Warning;
 

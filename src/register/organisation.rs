@@ -240,6 +240,19 @@ pub struct Contact {
     pub telephone: Option<String>,
 }
 
+impl Contact {
+    /// Name, e-mail address and telephone.
+    #[must_use]
+    pub fn words(&self) -> String {
+        [Some(&self.name), Some(&self.email), self.telephone.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
 /// An IG office was appointed (S0 2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::agreement::Approval;
+use super::gateway::{LegalGateway, OTHER_PURPOSES};
 use super::load::Check;
 use super::organisation::OrganisationKind;
 use super::{Register, raw};
@@ -41,6 +42,8 @@ pub struct Protocol {
     pub override_law: Option<Law>,
     /// When it is to be reviewed.
     pub review_due: Date,
+    /// What makes it lawful where it is not for direct care; `None`: it is for direct care and nothing else (R170).
+    pub gateway: Option<LegalGateway>,
 }
 
 /// The lawful basis of a flow (S2 3.8; R185): UK GDPR, and what sets aside or satisfies the duty of confidentiality.
@@ -123,9 +126,20 @@ impl Register {
         check.that(!raw.purposes.is_empty(), "R160", || {
             format!("the protocol `{id}` has no purpose")
         });
+        let valid = (raw.valid_from.0, raw.valid_until.0);
+        if let Some(gateway) = &raw.gateway {
+            gateway.check(&id, valid, today, check);
+        }
         for purpose in &raw.purposes {
-            check.that(DIRECT_CARE.contains(&purpose.as_str()), "R170", || {
-                format!("the protocol `{id}` has the purpose `{purpose}`, which is not direct care")
+            let purpose = purpose.as_str();
+            // Direct care and other uses do not pool in one flow.
+            let fits = match raw.gateway {
+                None => DIRECT_CARE.contains(&purpose),
+                Some(_) => OTHER_PURPOSES.contains(&purpose),
+            };
+            check.that(fits, "R170", || match raw.gateway {
+                None => format!("the protocol `{id}` has the purpose `{purpose}`, which is not direct care"),
+                Some(_) => format!("the protocol `{id}` has a legal gateway, and the purpose `{purpose}` is none that needs one"),
             });
         }
         check.that(raw.valid_from.0 <= raw.valid_until.0, "R160", || {
@@ -172,6 +186,7 @@ impl Register {
                 law: raw.law,
                 override_law: raw.override_law,
                 review_due: raw.review_due.0,
+                gateway: raw.gateway,
             },
         );
     }

@@ -7,12 +7,13 @@ use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::agreement::{Approval, FormerGroup, Instruction, Review, Rules};
+use super::gateway::LegalGateway;
 use super::organisation::{
     Appointment, Assurance, Contact, Decline, Evidence, Joining, OrganisationKind, Signature, Stop,
     Switch,
 };
 use super::protocol::Law;
-use super::{OversightOf, Role};
+use super::{OversightOf, OversightRules, Role};
 use crate::record::{OdsCode, SourceFamily};
 
 /// A TOML local date.
@@ -186,6 +187,7 @@ pub struct Protocol {
     pub override_law: Option<Law>,
     pub review_due: Day,
     pub tabs: BTreeMap<String, Vec<String>>,
+    pub gateway: Option<LegalGateway>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -203,6 +205,8 @@ pub struct Agreement {
     pub review_due: Option<Day>,
     #[serde(default)]
     pub rules: Rules,
+    #[serde(default)]
+    pub oversight: OversightRules,
     #[serde(default)]
     pub review: Vec<Spanned<Review>>,
     #[serde(default)]

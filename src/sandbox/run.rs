@@ -129,6 +129,7 @@ pub struct Sandbox {
     pub ports: SandboxPorts,
     /// The register in force.
     pub register: RegisterHandle,
+
     /// The mock services, with their counters and faults.
     pub mocks: Arc<MockState>,
     /// The people, whose stories may change while the mock services run.
@@ -296,6 +297,11 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         house.await;
         Ok(())
     });
+    let oversight = Arc::clone(&gateway.oversight);
+    servers.spawn(async move {
+        oversight.watch().await;
+        Ok(())
+    });
     servers.spawn(async move {
         watch.run().await;
         Ok(())
@@ -340,6 +346,12 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
 }
 
 impl Sandbox {
+    /// The day in England by the sandbox's clock.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.clock.now().to_zoned(london()).date()
+    }
+
     /// Runs until a server fails, or until told to stop: then requests under way finish.
     ///
     /// # Errors

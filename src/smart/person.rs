@@ -89,7 +89,8 @@ pub fn person(
 }
 
 /// The person as the register knows them now, if there is a duty left for them here.
-fn bound(register: &Register, username: &str, organisation: Option<&OdsCode>) -> Option<Actor> {
+#[must_use]
+pub fn bound(register: &Register, username: &str, organisation: Option<&OdsCode>) -> Option<Actor> {
     let actor = Actor::of(register, username)?.bound_to(organisation);
     let here = organisation.is_none_or(|ods| actor.organisations().contains(ods));
     (here && actor.duties().next().is_some()).then_some(actor)

@@ -4,6 +4,7 @@
 //! Whatever two replicas share is decided by one atomic statement here, never by reading and then writing.
 
 pub mod authorization;
+pub mod cases;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod holds;

@@ -29,6 +29,7 @@ mod patients;
 mod people;
 mod population;
 mod protocol;
+mod reports;
 mod requirements;
 mod tabs;
 mod telemetry;

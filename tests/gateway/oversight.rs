@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::people::audit_client;
 use super::support::{Answer, Ask, SHARED, TestGateway, Token};
 
-const OFFICER: (&str, &str) = ("sandbox-backend", "hospital-privacy-officer");
-const ES_OFFICER: (&str, &str) = ("sandbox-backend-es", "privacy-officer");
-const MANAGER: (&str, &str) = ("sandbox-audit-backend", "practice-manager");
-const DPO: (&str, &str) = ("sandbox-audit-backend", "dpo");
-const DPO_2: (&str, &str) = ("sandbox-audit-backend-z99002", "dpo");
-const GROUP: (&str, &str) = ("sandbox-oversight", "oversight");
+pub const OFFICER: (&str, &str) = ("sandbox-backend", "hospital-privacy-officer");
+pub const ES_OFFICER: (&str, &str) = ("sandbox-backend-es", "privacy-officer");
+pub const MANAGER: (&str, &str) = ("sandbox-audit-backend", "practice-manager");
+pub const DPO: (&str, &str) = ("sandbox-audit-backend", "dpo");
+pub const DPO_2: (&str, &str) = ("sandbox-audit-backend-z99002", "dpo");
+pub const GROUP: (&str, &str) = ("sandbox-oversight", "oversight");
 
 fn asks((client, user): (&'static str, &'static str)) -> Ask {
     Ask {
@@ -23,17 +23,17 @@ fn asks((client, user): (&'static str, &'static str)) -> Ask {
     }
 }
 
-fn token(gateway: &TestGateway, who: (&'static str, &'static str)) -> Token {
+pub fn token(gateway: &TestGateway, who: (&'static str, &'static str)) -> Token {
     gateway.token(&asks(who))
 }
 
-fn get(gateway: &TestGateway, token: &Token, path: &str) -> Answer {
+pub fn get(gateway: &TestGateway, token: &Token, path: &str) -> Answer {
     gateway.get(token, &format!("/oversight/v1/{path}"))
 }
 
 /// The one row of a call, and that it was written for it.
 #[track_caller]
-fn row(gateway: &TestGateway, answer: &Answer) -> super::support::TrailRow {
+pub fn row(gateway: &TestGateway, answer: &Answer) -> super::support::TrailRow {
     let rows = gateway.rows(answer.header("x-request-id"));
     let [row] = rows.as_slice() else {
         panic!("{rows:?}")

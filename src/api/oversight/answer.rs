@@ -5,20 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::fhir::PatientId;
-use crate::record::OdsCode;
+pub use crate::oversight::About;
 use crate::smart::caller::Unauthorized;
-
-/// Whom and what an answer concerns, for its audit row.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct About {
-    /// The patient, where it is one.
-    pub patient: Option<PatientId>,
-    /// The practice in whose trail the call shows.
-    pub practice: Option<OdsCode>,
-    /// Ids of cases, reports and events, as `kind/id`.
-    pub ids: Vec<String>,
-}
 
 /// The media that an answer can have.
 #[derive(Debug, Clone, PartialEq)]
@@ -255,3 +243,6 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+/// What a browser is told where there is no such page.
+pub(super) const NO_PAGE: &str = "<!doctype html><html lang=\"en-GB\"><meta charset=\"utf-8\"><title>Not found</title><p>There is no such page.</p></html>";

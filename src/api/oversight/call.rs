@@ -57,7 +57,7 @@ impl Call {
                     "The parameter {name} is there twice."
                 )));
             }
-            if value.len() > 100 || value.chars().any(char::is_control) || names_a_patient(&value) {
+            if value.len() > 300 || value.chars().any(char::is_control) || names_a_patient(&value) {
                 return Err(Problem::bad_request(format!(
                     "The parameter {name} is too long, or could be an NHS number, which is sent in a body only."
                 )));
@@ -138,6 +138,10 @@ impl Call {
         }
         entry.patient.clone_from(&about.patient);
         entry.basis = Some("oversight".to_owned());
+        if let Some((purpose, basis)) = &about.gateway {
+            entry.purpose = vec![purpose.clone()];
+            entry.basis = Some(basis.clone());
+        }
         entry.policy = Some(self.register.hash.clone());
         entry.token = Some(overseer.token.clone());
         entry

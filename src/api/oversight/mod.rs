@@ -6,6 +6,10 @@
 
 pub mod answer;
 pub mod call;
+mod cases;
+mod matters;
+pub mod page;
+mod reports;
 
 use std::sync::Arc;
 
@@ -21,10 +25,23 @@ use self::answer::{About, Problem, Reply};
 use self::call::{Call, question};
 use crate::audit::{AuditEntry, AuditLog, Interaction, Origin, Overseen, What};
 use crate::clock::SharedClock;
+use crate::fhir::IdKey;
+use crate::oversight::cases::Cases;
+use crate::oversight::cases::publication::Publication;
+use crate::oversight::holds::HoldService;
+use crate::oversight::information;
+use crate::oversight::opt_out::OptOuts;
+use crate::oversight::override_review::OverrideReviews;
+use crate::oversight::reports::Reports;
+use crate::record::date::london;
 use crate::register::RegisterHandle;
 use crate::smart::person::{NotOverseer, overseer};
-use crate::store::TokenStore;
+use crate::store::losses::LossStore;
+use crate::store::notices::{Notice, NoticeFilter, NoticeKind, NoticeStore, Recipient};
+use crate::store::{StoreError, TokenStore};
 
+/// Between two looks at what patients are told.
+const STALE_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
 /// Bytes of a body.
 const MAX_BODY: usize = 64 * 1024;
 
@@ -36,6 +53,22 @@ pub struct OversightApi {
     pub tokens: Arc<dyn TokenStore>,
     /// The trail, to write.
     pub audit: Arc<dyn AuditLog>,
+    /// Reports.
+    pub reports: Reports,
+    /// Cases.
+    pub cases: Cases,
+    /// Overrides and their reviews.
+    pub override_reviews: OverrideReviews,
+    /// Requests to opt out or in.
+    pub opt_outs: OptOuts,
+    /// Holds.
+    pub holds: HoldService,
+    /// What was lost of records on the way (R204).
+    pub losses: Arc<dyn LossStore>,
+    /// Notices.
+    pub notices: Arc<dyn NoticeStore>,
+    /// Makes ids of patients, who are named in bodies by NHS number.
+    pub ids: IdKey,
     /// Time.
     pub clock: SharedClock,
 }
@@ -107,17 +140,29 @@ impl OversightApi {
             understood: Vec::new(),
             body: Vec::new(),
         };
-        let outcome = if version == "v1" {
-            match read_body(&call.method, &parts.headers, body).await {
-                Ok(body) => {
-                    call.body = body;
-                    self.dispatch(&mut call).await
-                }
-                Err(problem) => Err(problem),
+        if version != "v1" {
+            return self.close(&call, Err(Problem::not_found())).await;
+        }
+        match read_body(&call.method, &parts.headers, body).await {
+            Ok(body) => {
+                call.body = body;
+                self.carry_out(&mut call).await
             }
-        } else {
-            Err(Problem::not_found())
-        };
+            Err(problem) => self.close(&call, Err(problem)).await,
+        }
+    }
+
+    /// Answers a call of somebody who is known already, and writes its row.
+    ///
+    /// # Errors
+    /// Why not; its row is written all the same.
+    pub async fn carry_out(&self, call: &mut Call) -> Result<Reply, Problem> {
+        let outcome = self.dispatch(call).await;
+        self.close(call, outcome).await
+    }
+
+    /// Writes the row of a call, unless it was written with what was done; only then does the outcome leave.
+    async fn close(&self, call: &Call, outcome: Result<Reply, Problem>) -> Result<Reply, Problem> {
         let mut entry = match &outcome {
             Ok(reply) if reply.written => return outcome,
             Ok(reply) => call.entry(&reply.about),
@@ -129,15 +174,69 @@ impl OversightApi {
     }
 
     async fn dispatch(&self, call: &mut Call) -> Result<Reply, Problem> {
-        let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
+        let path = call.path.clone();
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match path.as_slice() {
             ["me"] => {
                 only(call, &Method::GET)?;
                 call.no_more()?;
                 Ok(Reply::json(me(call)))
             }
-            _ => Err(Problem::not_found()),
+            ["overrides", rest @ ..] => self.overrides(call, rest).await,
+            ["opt-outs", rest @ ..] => self.opt_outs(call, rest).await,
+            ["holds", rest @ ..] => self.holds(call, rest).await,
+            ["notices", rest @ ..] => self.notices(call, rest).await,
+            ["reports", name] => self.reports(call, name).await,
+            [kind, rest @ ..] => self.cases(call, kind, rest).await,
+            [] => Err(Problem::not_found()),
         }
+    }
+
+    /// Watches over information for patients that has gone stale (R181), for as long as it is polled.
+    pub async fn watch(&self) {
+        loop {
+            if let Err(error) = self.tell_of_stale_information().await {
+                tracing::warn!(%error, "who has stale information for patients cannot be told");
+            }
+            tokio::time::sleep(STALE_EVERY).await;
+        }
+    }
+
+    /// Tells every organisation whose published information has gone stale, once for each version.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn tell_of_stale_information(&self) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let today = now.to_zoned(london()).date();
+        let register = self.register.current();
+        let publications = self
+            .cases
+            .whole::<Publication>()
+            .map_err(|error| StoreError(error.to_string()))?;
+        let about = format!("information/{}", information::version(&register, today));
+        let mut notices = Vec::new();
+        for ods in information::stale(&register, &publications, today) {
+            let to = Recipient::Organisation(ods);
+            let told = self.notices.notices(
+                &NoticeFilter {
+                    to: Some(vec![to.clone()]),
+                    about: Some(about.clone()),
+                    ..NoticeFilter::default()
+                },
+                1,
+            )?;
+            if told.is_empty() {
+                let id = crate::clock::new_id().to_string();
+                let about = vec![about.clone()];
+                notices.push(Notice::new(id, to, NoticeKind::StaleNotice, about, now));
+            }
+        }
+        let count = notices.len();
+        if count > 0 {
+            self.notices.put_notices(notices).await?;
+        }
+        Ok(count)
     }
 
     /// Writes the refusal of somebody who is nobody of oversight.

@@ -22,7 +22,7 @@ const SELECT: &str = "SELECT seq, id, at, what, failure, request, address, clien
                       interaction, kind, query, version, entries, other_ids FROM audit_event";
 
 /// The condition that a filter asks for, with its parameters.
-fn condition(
+pub(super) fn condition(
     connection: &Connection,
     filter: &Filter,
     after: Option<Cursor>,

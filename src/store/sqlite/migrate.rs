@@ -22,6 +22,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0003_holds.sql"),
     ),
     (
+        4,
+        "cases",
+        include_str!("../../../migrations/sqlite/0004_cases.sql"),
+    ),
+    (
         6,
         "losses",
         include_str!("../../../migrations/sqlite/0006_losses.sql"),

@@ -5,6 +5,7 @@
 
 mod audit;
 mod authorization;
+mod cases;
 mod events;
 mod holds;
 mod losses;
@@ -14,6 +15,7 @@ mod occasions;
 mod opt_out;
 mod overrides;
 mod probe;
+mod proofs;
 mod read;
 #[cfg(test)]
 mod tamper;

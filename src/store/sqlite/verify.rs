@@ -70,7 +70,7 @@ pub fn verify(path: &Path, known: Option<TreeHead>) -> Result<Verified, NotVerif
     })
 }
 
-fn fields<'r>(row: &'r Row<'_>) -> Result<[Field<'r>; COLUMNS.len()], NotVerified> {
+pub(super) fn fields<'r>(row: &'r Row<'_>) -> Result<[Field<'r>; COLUMNS.len()], NotVerified> {
     let mut fields = [Field::Null; COLUMNS.len()];
     for (n, field) in fields.iter_mut().enumerate() {
         *field = match row.get_ref(n + 3)? {

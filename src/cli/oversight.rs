@@ -1,0 +1,282 @@
+//! `openmig report`, `breach`, `investigation`, `complaint`, `extract`, `audit verify-export`: oversight beside a running gateway,
+//! in the name of a person of the register. They are the calls of `/oversight/v1` (docs/oversight.md), by the same code.
+//!
+//! Whoever may open the store's file is trusted to name themselves: the row of the trail says `command line` as its client.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use clap::{Args, Subcommand, ValueEnum};
+use http::Method;
+use jiff::civil::Date;
+
+use super::place::{Opened, Place};
+use crate::api::oversight::answer::Content;
+use crate::api::oversight::call::Call;
+use crate::audit::Origin;
+use crate::audit::proof::{self, Export};
+use crate::audit::verify::TreeHead;
+use crate::clock::new_id;
+use crate::record::OdsCode;
+use crate::smart::person::{Overseer, bound};
+
+/// Who acts, and where.
+#[derive(Debug, Args)]
+pub struct Who {
+    #[command(flatten)]
+    place: Place,
+    /// Who acts: a username of the register
+    #[arg(long = "as", value_name = "USERNAME")]
+    actor: String,
+    /// For which organisation (its ODS code); left out by the oversight group
+    #[arg(long = "for", value_name = "ODS")]
+    organisation: Option<String>,
+}
+
+/// The shape of a report.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Shape {
+    /// JSON
+    Json,
+    /// CSV
+    Csv,
+    /// A page to print
+    Html,
+}
+
+impl Shape {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Html => "html",
+        }
+    }
+}
+
+/// Arguments of `openmig report`.
+#[derive(Debug, Args)]
+pub struct ReportCommand {
+    #[command(flatten)]
+    who: Who,
+    /// access-audit, misuse, overrides, complaints, due, flows, gateways, patient-information, opt-outs; or subject-access or
+    /// export, which read a JSON object with the patient from standard input
+    name: String,
+    /// First day
+    #[arg(long)]
+    from: Option<Date>,
+    /// Last day
+    #[arg(long)]
+    to: Option<Date>,
+    /// The day that is asked about (flows)
+    #[arg(long)]
+    on: Option<Date>,
+    /// Seed of the sample (access-audit)
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Size of the sample (access-audit)
+    #[arg(long)]
+    size: Option<u32>,
+    /// json, csv or html
+    #[arg(long, value_enum, default_value_t = Shape::Html)]
+    format: Shape,
+}
+
+/// Arguments of `openmig breach` and its like.
+#[derive(Debug, Args)]
+pub struct CaseCommand {
+    #[command(flatten)]
+    who: Who,
+    #[command(subcommand)]
+    what: CaseDeed,
+}
+
+#[derive(Debug, Subcommand)]
+enum CaseDeed {
+    /// Those that you may see
+    List,
+    /// One with its history
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Open one: the first step, a JSON object, is read from standard input
+    Open,
+    /// Take a step: a JSON object, read from standard input
+    Step {
+        /// The case's id
+        id: String,
+    },
+}
+
+/// Arguments of `openmig extract`.
+#[derive(Debug, Args)]
+pub struct ExtractCommand {
+    #[command(flatten)]
+    who: Who,
+    /// Id of the flow
+    #[arg(long)]
+    protocol: String,
+    /// Purpose, v3-ActReason
+    #[arg(long)]
+    purpose: String,
+    /// Tabs, by their codes, with commas
+    #[arg(long)]
+    tabs: String,
+    /// A day of the first month
+    #[arg(long)]
+    from: Date,
+    /// A day of the last month
+    #[arg(long)]
+    to: Date,
+    /// json, csv or html
+    #[arg(long, value_enum, default_value_t = Shape::Csv)]
+    format: Shape,
+}
+
+/// Runs `openmig report`.
+///
+/// # Errors
+/// In words.
+pub async fn report(command: ReportCommand) -> Result<(), String> {
+    if matches!(command.name.as_str(), "subject-access" | "export") {
+        let mut body = input()?;
+        if command.name == "subject-access" {
+            let mut ask: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+            ask.insert("format".to_owned(), command.format.code().into());
+            body = serde_json::Value::Object(ask).to_string().into_bytes();
+        }
+        let path = vec!["reports".to_owned(), command.name];
+        return call(&command.who, Method::POST, path, Vec::new(), body).await;
+    }
+    let mut query = Vec::new();
+    let mut add = |name: &str, value: Option<String>| {
+        query.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    add("from", command.from.map(|day| day.to_string()));
+    add("to", command.to.map(|day| day.to_string()));
+    add("on", command.on.map(|day| day.to_string()));
+    add("seed", command.seed.map(|seed| seed.to_string()));
+    add("size", command.size.map(|size| size.to_string()));
+    add("format", Some(command.format.code().to_owned()));
+    let path = vec!["reports".to_owned(), command.name];
+    call(&command.who, Method::GET, path, query, Vec::new()).await
+}
+
+/// Runs `openmig breach` and its like; `kind` is the path of the cases.
+///
+/// # Errors
+/// In words.
+pub async fn case(kind: &str, command: CaseCommand) -> Result<(), String> {
+    let kind = kind.to_owned();
+    let (method, path, body) = match command.what {
+        CaseDeed::List => (Method::GET, vec![kind], Vec::new()),
+        CaseDeed::Show { id } => (Method::GET, vec![kind, id], Vec::new()),
+        CaseDeed::Open => (Method::POST, vec![kind], input()?),
+        CaseDeed::Step { id } => (Method::POST, vec![kind, id], input()?),
+    };
+    call(&command.who, method, path, Vec::new(), body).await
+}
+
+/// Runs `openmig extract`.
+///
+/// # Errors
+/// In words.
+pub async fn extract(command: ExtractCommand) -> Result<(), String> {
+    let query = [
+        ("protocol", command.protocol),
+        ("purpose", command.purpose),
+        ("tabs", command.tabs),
+        ("from", command.from.to_string()),
+        ("to", command.to.to_string()),
+        ("format", command.format.code().to_owned()),
+    ];
+    let query = query.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let path = vec!["reports".to_owned(), "extract".to_owned()];
+    call(&command.who, Method::GET, path, query, Vec::new()).await
+}
+
+/// Checks an export (R130). `Err` has the exit code: 1 = it is not what it says, 2 = it cannot be read.
+///
+/// # Errors
+/// In words.
+pub fn verify_export(file: &Path, known: Option<TreeHead>) -> Result<String, (String, u8)> {
+    let text = std::fs::read(file).map_err(|error| (format!("{}: {error}", file.display()), 2))?;
+    let export: Export = serde_json::from_slice(&text).map_err(|error| {
+        (
+            format!("this is not an export of the audit trail: {error}"),
+            2,
+        )
+    })?;
+    let checked = proof::check(&export, known).map_err(|error| (error.to_string(), 1))?;
+    Ok(format!(
+        "the export is what the trail had: {} rows, {} lists of ids, all under the head {}; it is of {}",
+        checked.rows, checked.versions, checked.head, export.about
+    ))
+}
+
+async fn call(
+    who: &Who,
+    method: Method,
+    path: Vec<String>,
+    query: Vec<(String, String)>,
+    body: Vec<u8>,
+) -> Result<(), String> {
+    let Opened {
+        register,
+        store,
+        clock,
+    } = who.place.open().map_err(|error| error.to_string())?;
+    let (ids, seal) = who.place.keys()?;
+    let current = register.current();
+    let organisation = who.organisation.clone().map(OdsCode);
+    let now = clock.now();
+    let holds = register.holds(now).map_err(|error| error.to_string())?;
+    let person = bound(&current, &who.actor, organisation.as_ref())
+        .filter(|_| !holds.users.contains(&who.actor))
+        .ok_or("this is nobody with a duty of oversight there")?;
+    let api = crate::gateway::oversight_api(register, &store, seal.into(), ids, clock);
+    let mut call = Call {
+        overseer: Overseer {
+            client: "command line".to_owned(),
+            person: crate::smart::person::Person {
+                actor: person,
+                organisation,
+            },
+            assurance: None,
+            token: String::new(),
+        },
+        register: current,
+        now,
+        origin: Origin {
+            request_id: new_id().to_string(),
+            address: None,
+        },
+        method,
+        path,
+        query,
+        understood: Vec::new(),
+        body,
+    };
+    match api.carry_out(&mut call).await {
+        Ok(reply) => {
+            match reply.content {
+                Content::Json(value) => println!("{value:#}"),
+                Content::Csv(text, _) | Content::Html(text) => print!("{text}"),
+            }
+            Ok(())
+        }
+        Err(problem) => Err(format!("{} ({})", problem.reason, problem.error)),
+    }
+}
+
+/// Standard input, bounded.
+fn input() -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    std::io::stdin()
+        .take(64 * 1024)
+        .read_to_end(&mut body)
+        .map_err(|error| error.to_string())?;
+    Ok(body)
+}

@@ -1,0 +1,539 @@
+//! Legal gateways: what makes a flow lawful that is not for direct care (S3; R170 to R177). Table `[protocol.gateway]`.
+//!
+//! Refused by default: a protocol without this table is for direct care only, and one with it for anything but. S3 names six
+//! conditions; each has its own evidence, and each ends.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::load::Check;
+use super::raw::{day, maybe_day};
+use crate::tabs::catalogue::TabSet;
+
+/// Purposes other than direct care that a protocol may have, v3-ActReason.
+pub const OTHER_PURPOSES: [&str; 8] = [
+    "HRESCH",
+    "CLINTRCH",
+    "PUBHLTH",
+    "HOPERAT",
+    "HQUALIMP",
+    "HLEGAL",
+    "HSYSADMIN",
+    "HPAYMT",
+];
+
+/// The six conditions of S3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GatewayKind {
+    /// Anonymised by somebody who processes the information for direct care already.
+    Anonymised,
+    /// The patient's explicit consent to this use.
+    ExplicitConsent,
+    /// A legal requirement, for example a court order.
+    LegalRequirement,
+    /// Approval under section 251 of the NHS Act 2006.
+    #[serde(rename = "section-251")]
+    Section251,
+    /// The public interest in disclosure outweighs that in confidentiality.
+    PublicInterest,
+    /// The COPI notice: temporary.
+    CopiNotice,
+}
+
+impl GatewayKind {
+    /// In plain words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Anonymised => "anonymised information",
+            Self::ExplicitConsent => "the patient's explicit consent",
+            Self::LegalRequirement => "a legal requirement",
+            Self::Section251 => "approval under section 251 of the NHS Act 2006",
+            Self::PublicInterest => "an overriding public interest",
+            Self::CopiNotice => "a COPI notice, which is temporary",
+        }
+    }
+
+    /// The names of the evidence that it needs.
+    fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::Anonymised => &["processor", "method"],
+            Self::ExplicitConsent => &["consent_form", "withdrawal"],
+            Self::LegalRequirement => &["instrument", "issued_by", "issued_on"],
+            Self::Section251 => &["cag_reference", "approved_on", "review_due"],
+            Self::PublicInterest => &["assessment", "caldicott_guardian", "assessed_on"],
+            Self::CopiNotice => &["notice", "issued_on"],
+        }
+    }
+}
+
+/// A documented gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegalGateway {
+    /// Which condition.
+    pub kind: GatewayKind,
+    /// Why this one (S3: "document both which gateway you are using and also your rationale").
+    pub rationale: String,
+    /// Who approved it.
+    pub approved_by: String,
+    /// When.
+    #[serde(deserialize_with = "day")]
+    pub approved: Date,
+    /// First day.
+    #[serde(deserialize_with = "day")]
+    pub from: Date,
+    /// Last day: every gateway ends, a COPI notice above all (R173).
+    #[serde(deserialize_with = "day")]
+    pub until: Date,
+    /// The stated task that the data set is tied to (S4; R177).
+    pub task: String,
+    /// Why nothing less will do.
+    pub minimum: String,
+    /// Anonymised: who anonymises; must process the records for direct care already.
+    pub processor: Option<String>,
+    /// Anonymised: how.
+    pub method: Option<String>,
+    /// Explicit consent: the form.
+    pub consent_form: Option<String>,
+    /// Explicit consent: how it is withdrawn.
+    pub withdrawal: Option<String>,
+    /// Legal requirement: the order or act.
+    pub instrument: Option<String>,
+    /// Legal requirement: whose.
+    pub issued_by: Option<String>,
+    /// Legal requirement, COPI notice: its date.
+    #[serde(default, deserialize_with = "maybe_day")]
+    pub issued_on: Option<Date>,
+    /// Section 251: reference of the Confidentiality Advisory Group.
+    pub cag_reference: Option<String>,
+    /// Section 251: date of the approval.
+    #[serde(default, deserialize_with = "maybe_day")]
+    pub approved_on: Option<Date>,
+    /// Section 251: next annual review; the approval lapses after it.
+    #[serde(default, deserialize_with = "maybe_day")]
+    pub review_due: Option<Date>,
+    /// Public interest: the written assessment.
+    pub assessment: Option<String>,
+    /// Public interest: the Caldicott Guardian who made it.
+    pub caldicott_guardian: Option<String>,
+    /// Public interest: its date.
+    #[serde(default, deserialize_with = "maybe_day")]
+    pub assessed_on: Option<Date>,
+    /// COPI: the notice.
+    pub notice: Option<String>,
+}
+
+/// What of a record would leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Counts in which nobody can be known.
+    Anonymised,
+    /// Anything about one patient.
+    Identifiable,
+}
+
+/// What is known of one patient where something identifiable would leave; unknown is `None` and never the good case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PatientChoice {
+    /// Consented to this use.
+    pub consent: Option<bool>,
+    /// Has a national data opt-out.
+    pub national_opt_out: Option<bool>,
+}
+
+/// Why a gateway does not let something through. A closed list; each has its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GatewayRefusal {
+    /// R170, R171.
+    #[error("the flow has no documented legal gateway for a purpose other than direct care")]
+    None,
+    /// R171, R173.
+    #[error("the flow's legal gateway is not in force on this day")]
+    NotInForce,
+    /// R171.
+    #[error("the evidence for the flow's legal gateway is missing")]
+    Evidence,
+    /// R160.
+    #[error("the flow is not for this purpose")]
+    Purpose,
+    /// R174.
+    #[error("the flow is for anonymised information only")]
+    IdentifiableFromAnonymised,
+    /// R171.
+    #[error("the patient has not consented to this use")]
+    NoConsent,
+    /// R176.
+    #[error("the patient has a national data opt-out, or nobody knows whether")]
+    NationalOptOut,
+    /// R177.
+    #[error("more is asked for than the stated task needs")]
+    MoreThanNecessary,
+}
+
+impl GatewayRefusal {
+    /// Its code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::None => "no-legal-gateway",
+            Self::NotInForce => "legal-gateway-not-in-force",
+            Self::Evidence => "legal-gateway-evidence",
+            Self::Purpose => "purpose-not-in-flow",
+            Self::IdentifiableFromAnonymised => "anonymised-only",
+            Self::NoConsent => "no-consent-to-this-use",
+            Self::NationalOptOut => "national-data-opt-out",
+            Self::MoreThanNecessary => "more-than-necessary",
+        }
+    }
+}
+
+/// What is asked of a flow that is not for direct care.
+#[derive(Debug, Clone, Copy)]
+pub struct GatewayAsk<'a> {
+    /// Purpose, v3-ActReason.
+    pub purpose: &'a str,
+    /// Tabs that it would draw on.
+    pub tabs: TabSet,
+    /// What would leave.
+    pub output: Output,
+    /// The one patient, where something identifiable would leave; there is no other way to ask for it: no list, no wildcard.
+    pub patient: PatientChoice,
+    /// Today, in England.
+    pub today: Date,
+}
+
+impl LegalGateway {
+    fn text(&self, name: &str) -> bool {
+        let said =
+            |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+        match name {
+            "processor" => said(&self.processor),
+            "method" => said(&self.method),
+            "consent_form" => said(&self.consent_form),
+            "withdrawal" => said(&self.withdrawal),
+            "instrument" => said(&self.instrument),
+            "issued_by" => said(&self.issued_by),
+            "issued_on" => self.issued_on.is_some(),
+            "cag_reference" => said(&self.cag_reference),
+            "approved_on" => self.approved_on.is_some(),
+            "review_due" => self.review_due.is_some(),
+            "assessment" => said(&self.assessment),
+            "caldicott_guardian" => said(&self.caldicott_guardian),
+            "assessed_on" => self.assessed_on.is_some(),
+            "notice" => said(&self.notice),
+            _ => false,
+        }
+    }
+
+    /// The evidence that is missing.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let needs = self.kind.needs().iter().copied();
+        needs.filter(|name| !self.text(name)).collect()
+    }
+
+    /// Why it does not hold on this day; `None`: it does.
+    #[must_use]
+    pub fn refusal(&self, today: Date) -> Option<GatewayRefusal> {
+        let lapsed =
+            self.kind == GatewayKind::Section251 && self.review_due.is_none_or(|due| due < today);
+        if !self.missing().is_empty() {
+            Some(GatewayRefusal::Evidence)
+        } else if today < self.from || self.until < today || lapsed {
+            Some(GatewayRefusal::NotInForce)
+        } else {
+            None
+        }
+    }
+
+    /// Checks what the register must hold of it.
+    pub(super) fn check(
+        &self,
+        protocol: &str,
+        valid: (Date, Date),
+        today: Date,
+        check: &mut Check<'_>,
+    ) {
+        let missing = self.missing();
+        check.that(missing.is_empty(), "R171", || {
+            format!(
+                "the gateway of `{protocol}` ({}) lacks {}",
+                self.kind.words(),
+                missing.join(", ")
+            )
+        });
+        check.said(
+            "R172",
+            &[
+                ("rationale", &self.rationale),
+                ("approver", &self.approved_by),
+            ],
+            || format!("the gateway of `{protocol}`"),
+        );
+        check.said(
+            "R177",
+            &[
+                ("task", &self.task),
+                ("reason why nothing less will do", &self.minimum),
+            ],
+            || format!("the gateway of `{protocol}`"),
+        );
+        check.that(self.approved <= today && self.approved <= self.from, "R172", || {
+            format!("the gateway of `{protocol}` begins before it was approved, or is approved in the future")
+        });
+        check.that(self.from <= self.until, "R173", || {
+            format!("the gateway of `{protocol}` ends before it begins")
+        });
+        check.that(
+            self.from <= valid.0 && valid.1 <= self.until,
+            "R173",
+            || format!("the protocol `{protocol}` lasts longer than its gateway"),
+        );
+        let dated = [self.issued_on, self.approved_on, self.assessed_on];
+        check.that(
+            dated.into_iter().flatten().all(|day| day <= today),
+            "R171",
+            || format!("evidence of the gateway of `{protocol}` is dated in the future"),
+        );
+    }
+}
+
+/// May this leave through this flow? `gateway` is the protocol's, `purposes` and `tabs` what the protocol covers.
+///
+/// # Errors
+/// Why not; the first that applies.
+pub fn decide(
+    gateway: Option<&LegalGateway>,
+    purposes: &[String],
+    tabs: TabSet,
+    ask: GatewayAsk<'_>,
+) -> Result<GatewayKind, GatewayRefusal> {
+    let gateway = gateway.ok_or(GatewayRefusal::None)?;
+    if let Some(refusal) = gateway.refusal(ask.today) {
+        return Err(refusal);
+    }
+    if !OTHER_PURPOSES.contains(&ask.purpose) || !purposes.iter().any(|own| own == ask.purpose) {
+        return Err(GatewayRefusal::Purpose);
+    }
+    // The whole record is never what a stated task needs (S4).
+    if ask.tabs.is_empty() || ask.tabs.and(tabs) != ask.tabs || ask.tabs == TabSet::ALL {
+        return Err(GatewayRefusal::MoreThanNecessary);
+    }
+    if ask.output == Output::Anonymised {
+        return Ok(gateway.kind);
+    }
+    match gateway.kind {
+        GatewayKind::Anonymised => Err(GatewayRefusal::IdentifiableFromAnonymised),
+        GatewayKind::ExplicitConsent if ask.patient.consent != Some(true) => {
+            Err(GatewayRefusal::NoConsent)
+        }
+        // The national data opt-out is for section 251 and for nothing else (national policy; governance.md 3.3).
+        GatewayKind::Section251 if ask.patient.national_opt_out != Some(false) => {
+            Err(GatewayRefusal::NationalOptOut)
+        }
+        kind => Ok(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::tabs::catalogue::Tab;
+
+    const TODAY: Date = date(2026, 11, 22);
+
+    fn gateway(kind: &str, evidence: &str) -> LegalGateway {
+        toml::from_str(&format!(
+            "kind = \"{kind}\"\nrationale = \"r\"\napproved_by = \"The group\"\napproved = 2026-01-01\nfrom = 2026-02-01\n\
+             until = 2026-12-31\ntask = \"Count asthma reviews\"\nminimum = \"No names are needed\"\n{evidence}"
+        ))
+        .unwrap()
+    }
+
+    const ALL: [(&str, &str); 6] = [
+        (
+            "anonymised",
+            "processor = \"The gateway's operator\"\nmethod = \"Counts, suppressed and rounded\"",
+        ),
+        (
+            "explicit-consent",
+            "consent_form = \"Form 3\"\nwithdrawal = \"By telephone\"",
+        ),
+        (
+            "legal-requirement",
+            "instrument = \"Order 12\"\nissued_by = \"The court\"\nissued_on = 2026-01-05",
+        ),
+        (
+            "section-251",
+            "cag_reference = \"26/CAG/0001\"\napproved_on = 2026-01-05\nreview_due = 2026-12-01",
+        ),
+        (
+            "public-interest",
+            "assessment = \"DOC-7\"\ncaldicott_guardian = \"Pat Example\"\nassessed_on = 2026-01-05",
+        ),
+        (
+            "copi-notice",
+            "notice = \"Notice of 2020\"\nissued_on = 2026-01-05",
+        ),
+    ];
+
+    fn ask(output: Output) -> GatewayAsk<'static> {
+        GatewayAsk {
+            purpose: "HRESCH",
+            tabs: TabSet::from_iter([Tab::Problems]),
+            output,
+            patient: PatientChoice {
+                consent: Some(true),
+                national_opt_out: Some(false),
+            },
+            today: TODAY,
+        }
+    }
+
+    fn may(
+        gateway: Option<&LegalGateway>,
+        ask: GatewayAsk<'_>,
+    ) -> Result<GatewayKind, GatewayRefusal> {
+        let tabs = TabSet::from_iter([Tab::Problems, Tab::Medication]);
+        decide(gateway, &["HRESCH".to_owned()], tabs, ask)
+    }
+
+    // R170, R171: none, incomplete or expired is refused; each kind needs its own evidence
+    #[test]
+    fn each_gateway_needs_its_own_evidence_and_its_days() {
+        assert_eq!(
+            may(None, ask(Output::Anonymised)),
+            Err(GatewayRefusal::None)
+        );
+        for (kind, evidence) in ALL {
+            let whole = gateway(kind, evidence);
+            assert_eq!(
+                may(Some(&whole), ask(Output::Anonymised)),
+                Ok(whole.kind),
+                "{kind}"
+            );
+            for missing in evidence.lines() {
+                let rest: Vec<_> = evidence.lines().filter(|line| *line != missing).collect();
+                let less = gateway(kind, &rest.join("\n"));
+                assert_eq!(
+                    may(Some(&less), ask(Output::Anonymised)),
+                    Err(GatewayRefusal::Evidence),
+                    "{kind}: {missing}"
+                );
+            }
+            for (other, theirs) in ALL {
+                if other != kind {
+                    let wrong = gateway(kind, theirs);
+                    assert!(
+                        wrong.refusal(TODAY).is_some(),
+                        "{kind} with the evidence of {other}"
+                    );
+                }
+            }
+            for (today, holds) in [
+                (date(2026, 1, 31), false),
+                (date(2026, 2, 1), true),
+                (date(2026, 12, 31), kind != "section-251"),
+                (date(2027, 1, 1), false),
+            ] {
+                let ask = GatewayAsk {
+                    today,
+                    ..ask(Output::Anonymised)
+                };
+                assert_eq!(may(Some(&whole), ask).is_ok(), holds, "{kind} on {today}");
+            }
+        }
+    }
+
+    // R173: a COPI notice cannot be without an end
+    #[test]
+    fn the_copi_route_ends() {
+        let (kind, evidence) = ALL[5];
+        let notice = gateway(kind, evidence);
+        let after = GatewayAsk {
+            today: date(2027, 1, 1),
+            ..ask(Output::Identifiable)
+        };
+        assert_eq!(may(Some(&notice), after), Err(GatewayRefusal::NotInForce));
+        let endless = "kind = \"copi-notice\"\nrationale = \"r\"\napproved_by = \"g\"\napproved = 2026-01-01\nfrom = 2026-02-01\n\
+                       task = \"t\"\nminimum = \"m\"\nnotice = \"n\"\nissued_on = 2026-01-05";
+        assert!(toml::from_str::<LegalGateway>(endless).is_err());
+    }
+
+    // R174, R176, R171: what is identifiable, and whose
+    #[test]
+    fn what_names_a_patient_needs_what_its_gateway_needs() {
+        let of = |n: usize| gateway(ALL[n].0, ALL[n].1);
+        let named = |n: usize, consent, national_opt_out| {
+            let patient = PatientChoice {
+                consent,
+                national_opt_out,
+            };
+            may(
+                Some(&of(n)),
+                GatewayAsk {
+                    patient,
+                    ..ask(Output::Identifiable)
+                },
+            )
+        };
+        assert_eq!(
+            named(0, Some(true), Some(false)),
+            Err(GatewayRefusal::IdentifiableFromAnonymised)
+        );
+        assert_eq!(
+            named(1, Some(true), Some(true)),
+            Ok(GatewayKind::ExplicitConsent)
+        );
+        for consent in [None, Some(false)] {
+            assert_eq!(
+                named(1, consent, Some(false)),
+                Err(GatewayRefusal::NoConsent)
+            );
+        }
+        assert_eq!(named(3, None, Some(false)), Ok(GatewayKind::Section251));
+        for opted in [None, Some(true)] {
+            assert_eq!(named(3, None, opted), Err(GatewayRefusal::NationalOptOut));
+        }
+        // It is consulted for section 251 and for nothing else.
+        for n in [2, 4, 5] {
+            assert!(named(n, None, Some(true)).is_ok());
+        }
+    }
+
+    // R177: tied to a task, never the whole record, never beyond the protocol
+    #[test]
+    fn more_than_the_task_needs_is_refused() {
+        let (kind, evidence) = ALL[0];
+        let whole = gateway(kind, evidence);
+        for tabs in [
+            TabSet::ALL,
+            TabSet::NONE,
+            TabSet::from_iter([Tab::Problems, Tab::Events]),
+        ] {
+            let ask = GatewayAsk {
+                tabs,
+                ..ask(Output::Anonymised)
+            };
+            assert_eq!(
+                may(Some(&whole), ask),
+                Err(GatewayRefusal::MoreThanNecessary)
+            );
+        }
+        for purpose in ["TREAT", "BTG", "PUBHLTH", "anything", ""] {
+            let ask = GatewayAsk {
+                purpose,
+                ..ask(Output::Anonymised)
+            };
+            assert_eq!(
+                may(Some(&whole), ask),
+                Err(GatewayRefusal::Purpose),
+                "{purpose}"
+            );
+        }
+    }
+}
