@@ -9,12 +9,15 @@ use super::index::DateSpan;
 use super::param::Param;
 use super::withhold::ReleasedEntry;
 
+/// Orders that were asked for: by which parameter, and whether downwards.
+type Orders = HashMap<(Param, bool), Arc<[usize]>>;
+
 /// The entries of one type.
 #[derive(Debug)]
 pub(super) struct OfKind {
     pub(super) places: Bits,
     finder: OnceLock<Finder>,
-    orders: Mutex<HashMap<(Param, bool), Arc<[usize]>>>,
+    orders: Mutex<Orders>,
 }
 
 /// Who has a code, by the code's system.

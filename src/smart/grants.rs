@@ -181,7 +181,7 @@ impl Grants {
             .await?;
         let kept = match rotated {
             Rotation::Done => token,
-            Rotation::Repeated(kept) => kept,
+            Rotation::Repeated(kept) => *kept,
             Rotation::Reused | Rotation::OtherScopes | Rotation::Dead => {
                 return Err(OAuthError::invalid_grant());
             }

@@ -79,7 +79,7 @@ impl Launcher {
     pub async fn register(&self, ask: LaunchAsk) -> Result<String, LaunchError> {
         let register = self.register.current();
         let app = register.clients.get(&ask.client);
-        if !app.is_some_and(|app| !app.redirect_uris.is_empty()) {
+        if app.is_none_or(|app| app.redirect_uris.is_empty()) {
             return Err(LaunchError::Client);
         }
         if !register.users.contains_key(&ask.username) {

@@ -61,7 +61,6 @@ pub struct SmartParts {
 }
 
 /// The routes, and what registers launches.
-#[must_use]
 pub fn routes(parts: SmartParts) -> (Router, Arc<Launcher>) {
     let path = parts.path.trim_end_matches('/').to_owned();
     let launcher = Arc::new(Launcher {

@@ -111,7 +111,7 @@ pub enum Rotation {
     /// The new pair is kept.
     Done,
     /// The same pair as before: the access token as it was kept then.
-    Repeated(TokenRow),
+    Repeated(Box<TokenRow>),
     /// Asked again inside the grace, but for other scopes: nothing has changed.
     OtherScopes,
     /// Used again after the grace, or after the new pair was used: the family is dead now.

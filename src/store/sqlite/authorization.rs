@@ -157,7 +157,7 @@ fn rotate(
         None
     };
     match given {
-        Some(given) if given.scopes == token.scopes => Ok(Rotation::Repeated(given)),
+        Some(given) if given.scopes == token.scopes => Ok(Rotation::Repeated(Box::new(given))),
         Some(_) => Ok(Rotation::OtherScopes),
         None => {
             kill(connection, &before.family, now)?;
