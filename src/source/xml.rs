@@ -25,6 +25,9 @@ pub struct XmlError {
     pub position: u64,
 }
 
+/// Bytes of ids, dates and short words that every item has.
+const SHORT: usize = 300;
+
 /// The caps of one message.
 #[derive(Debug, Clone, Copy)]
 pub struct Caps {
@@ -53,7 +56,7 @@ impl Default for Caps {
             text_bytes: 1024 * 1024,
             item_nodes: 12_000,
             item_bytes: 2 * 1024 * 1024,
-            kept_bytes: 52 * 1024 * 1024,
+            kept_bytes: 84 * 1024 * 1024,
         }
     }
 }
@@ -131,6 +134,8 @@ enum Step {
     /// The element of this depth has closed.
     Close(usize),
     Text(String),
+    /// A text over the cap, of which no copy is made.
+    TooLong,
     End,
 }
 
@@ -193,7 +198,7 @@ impl<'a> Pull<'a> {
             match self.step(false)? {
                 Step::Open(start) => return Ok(Some(start)),
                 Step::End => return Ok(None),
-                Step::Close(_) | Step::Text(_) => {}
+                Step::Close(_) | Step::Text(_) | Step::TooLong => {}
             }
         }
     }
@@ -212,7 +217,7 @@ impl<'a> Pull<'a> {
                 Step::Open(start) if start.depth == depth + 1 => return Ok(Some(start)),
                 Step::Close(closed) if closed <= depth => return Ok(None),
                 Step::End => return Ok(None),
-                Step::Open(_) | Step::Close(_) | Step::Text(_) => {}
+                Step::Open(_) | Step::Close(_) | Step::Text(_) | Step::TooLong => {}
             }
         }
     }
@@ -295,6 +300,7 @@ impl<'a> Pull<'a> {
                         element.text.push_str(&text);
                     }
                 }
+                Step::TooLong => return self.pass_over(top, "a text over the size cap"),
                 Step::Close(_) => {
                     let Some(mut done) = open.pop() else {
                         return Err(self.error("an end tag too many"));
@@ -305,8 +311,10 @@ impl<'a> Pull<'a> {
                     match open.last_mut() {
                         Some(parent) => parent.children.push(done),
                         None => {
-                            // Its words may be kept twice: as what was said, and as the term of its code.
-                            self.held = self.held.saturating_add(bytes.saturating_mul(2));
+                            // Its words may be kept twice: as what was said, and as the term of its code. Ids and the like
+                            // are in the reader's own estimate.
+                            let words = bytes.saturating_mul(2).saturating_sub(SHORT);
+                            self.held = self.held.saturating_add(words);
                             return Ok(Item::Whole(done));
                         }
                     }
@@ -346,7 +354,7 @@ impl<'a> Pull<'a> {
             match self.step(false)? {
                 Step::Close(closed) if closed <= depth => return Ok(()),
                 Step::End => return Ok(()),
-                Step::Open(_) | Step::Close(_) | Step::Text(_) => {}
+                Step::Open(_) | Step::Close(_) | Step::Text(_) | Step::TooLong => {}
             }
         }
     }
@@ -374,6 +382,8 @@ impl<'a> Pull<'a> {
                         if !text.trim().is_empty() {
                             return Err(self.error_at("text outside the root element", position));
                         }
+                    } else if wanted && text.len() > self.caps.text_bytes {
+                        return Ok(Step::TooLong);
                     } else if wanted {
                         return Ok(Step::Text(text.xml10_content().into_owned()));
                     }
@@ -381,6 +391,9 @@ impl<'a> Pull<'a> {
                 Event::CData(data) => {
                     if self.depth == 0 {
                         return Err(self.error_at("text outside the root element", position));
+                    }
+                    if wanted && data.len() > self.caps.text_bytes {
+                        return Ok(Step::TooLong);
                     }
                     if wanted {
                         return Ok(Step::Text(data.xml10_content().into_owned()));

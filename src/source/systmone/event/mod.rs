@@ -58,6 +58,9 @@ const LEFT_BEHIND: [(&str, &str); 5] = [
     ("Relationship", "no-tab"),
 ];
 
+/// Children of one event: what is kept of a record is weighed after each event, so one must not outweigh all.
+const MOST_CHILDREN: usize = 2_000;
+
 /// Problems that an event may be linked to as a whole: every statement in it has all of these links.
 const MOST_LINKS: usize = 16;
 
@@ -92,11 +95,16 @@ impl Clinical {
             + self.problems.len()
             + self.missing.len();
         let links: usize = self.links * 64;
-        self.entries.len() * 1_500 + self.encounters.len() * 700 + small * 320 + links
+        self.entries.len() * 2_900 + self.encounters.len() * 700 + small * 320 + links
     }
 
     /// Reads one event.
     pub fn event(&mut self, event: &Element) {
+        if event.children.len() > MOST_CHILDREN {
+            self.lose("", event.attr("EventUID"), "too-large");
+            self.missing.push(Missing::Any);
+            return;
+        }
         let base = self.base(event);
         for (name, reason) in LEFT_BEHIND {
             for child in event.children(name) {
