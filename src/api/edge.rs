@@ -58,7 +58,14 @@ impl Edge {
             "This address has no such method.",
         );
         error.header = allow.map(|allow| Box::new((header::ALLOW, allow)));
-        self.refuse(method, origin, error).await.into_response()
+        let mut response = self.refuse(method, origin, error).await.into_response();
+        // What says which pages of other origins may read an answer holds for this one too (D14).
+        for (name, value) in bare.headers() {
+            if *name == header::VARY || name.as_str().starts_with("access-control-") {
+                response.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
+        response
     }
 
     /// Bytes came that are no HTTP request; they were answered 400 already, and nothing else is known of them.

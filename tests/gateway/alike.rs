@@ -245,6 +245,9 @@ fn confidential_entries_are_as_never_there() {
     );
 }
 
+/// A story, and what makes the patient of it one who cannot be seen.
+type World = (&'static str, fn(&mut Person));
+
 // R005, R008, R062: opted out, restricted, sensitive, dead, or only a guest there: to a caller it is all one
 #[test]
 fn whoever_cannot_be_seen_cannot_be_told_apart() {
@@ -252,7 +255,7 @@ fn whoever_cannot_be_seen_cannot_be_told_apart() {
     let people = &gateway.sandbox.people;
     let number = "9990000018";
     let before = people.by_nhs_number(number).unwrap();
-    let worlds: [(&str, fn(&mut Person)); 5] = [
+    let worlds: [World; 5] = [
         ("opted out", |it| it.sharing = Sharing::Dissent),
         ("cannot say", |it| it.sharing = Sharing::NotRecorded),
         ("restricted", |it| it.behaviour = Behaviour::Restricted),

@@ -40,6 +40,16 @@ fn count(gateway: &TestGateway, code: &str) -> i64 {
         .unwrap()
 }
 
+/// Method, path, headers, body; status and the code in the trail.
+type Lost<'a> = (
+    Method,
+    &'static str,
+    &'a [(&'static str, &'static str)],
+    &'a str,
+    u16,
+    &'static str,
+);
+
 // R120: whatever leads nowhere has its row
 #[test]
 fn a_request_that_leads_nowhere_is_in_the_trail() {
@@ -48,7 +58,7 @@ fn a_request_that_leads_nowhere_is_in_the_trail() {
     let form = [("content-type", FORM)];
     let text = [("content-type", "text/plain")];
     let large = format!("code={}", "x".repeat(70_000));
-    let asks: [(Method, &str, &[(&str, &str)], &str, u16, &str); 7] = [
+    let asks: [Lost<'_>; 7] = [
         (Method::GET, "Nothing", &[], "", 404, "not-found"),
         (Method::GET, "Condition/x/y/z", &[], "", 404, "not-found"),
         (Method::PUT, "Condition/x", &[], "{}", 405, "read-only"),

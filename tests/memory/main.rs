@@ -81,9 +81,12 @@ fn read_systmone(bytes: &[u8]) -> Result<usize, SourceError> {
     systmone::read(bytes, &practice()).map(|record| record.entries.len())
 }
 
+/// Its name, who reads it, and how it is made.
+type Hostile = (&'static str, Read, fn() -> Vec<u8>);
+
 /// What a hostile answer may look like. What may be kept of a message is less the larger it is, so small pieces need no more
 /// bytes than it takes to reach the bound.
-fn hostile() -> Vec<(&'static str, Read, fn() -> Vec<u8>)> {
+fn hostile() -> Vec<Hostile> {
     vec![
         ("OpenHR: smallest events", read_emis, || {
             message(OPENHR, |_| "<event/>".to_owned(), OPENHR_END)

@@ -22,7 +22,7 @@ pub fn sample(accesses: &[Access], seed: u64, size: usize) -> Vec<&Access> {
             (place, access)
         })
         .collect();
-    order.sort_by(|a, b| a.0.cmp(&b.0));
+    order.sort_by_key(|one| one.0);
     order.truncate(size);
     let mut sample: Vec<&Access> = order.into_iter().map(|(_, access)| access).collect();
     sample.sort_by(|a, b| (a.at, &a.occasion).cmp(&(b.at, &b.occasion)));

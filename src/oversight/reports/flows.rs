@@ -13,8 +13,7 @@ pub fn is_shared_on(practice: &Organisation, day: Date) -> bool {
     practice
         .enablement
         .iter()
-        .filter(|switch| switch.date <= day)
-        .next_back()
+        .rfind(|switch| switch.date <= day)
         .is_some_and(|switch| switch.on)
 }
 
