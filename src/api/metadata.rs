@@ -79,13 +79,12 @@ pub fn capability(base: &str) -> Value {
             "mode": "server",
             "security": {
                 "extension": [{
-                    // Deprecated since SMART 2.0, and the only place where some clients look (smart.md, decision 8).
+                    // Deprecated since SMART 2.0, and the only place where some clients look. Its definition knows no introspection
+                    // and no revocation.
                     "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
                     "extension": [
                         {"url": "authorize", "valueUri": format!("{base}/authorize")},
-                        {"url": "token", "valueUri": format!("{base}/token")},
-                        {"url": "introspect", "valueUri": format!("{base}/introspect")},
-                        {"url": "revoke", "valueUri": format!("{base}/revoke")}
+                        {"url": "token", "valueUri": format!("{base}/token")}
                     ]
                 }],
                 "cors": true,
