@@ -9,6 +9,7 @@ use axum::{Json, Router};
 use http::header;
 
 use crate::labelling::ExclusionsHandle;
+use crate::text::escape;
 
 /// `GET /exclusions` (a page), `GET /exclusions.csv` and `GET /exclusions.json` (the list), always of the list in force.
 pub fn routes(list: ExclusionsHandle) -> Router {
@@ -135,8 +136,4 @@ async fn json(State(list): State<ExclusionsHandle>) -> Response {
         "categories": categories,
     }))
     .into_response()
-}
-
-fn escape(text: &str) -> String {
-    quick_xml::escape::escape(text).into_owned()
 }

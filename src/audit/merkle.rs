@@ -101,10 +101,7 @@ impl Frontier {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hex(hash: Hash) -> String {
-        hash.iter().map(|b| format!("{b:02x}")).collect()
-    }
+    use crate::text::hex;
 
     /// RFC 6962 2.1 as it is written, to check the frontier against.
     fn by_definition(leaves: &[Hash]) -> Hash {
@@ -139,13 +136,13 @@ mod tests {
         ];
         let mut tree = Frontier::default();
         assert_eq!(
-            hex(tree.root()),
+            hex(&tree.root()),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
         let mut roots = Vec::new();
         for entry in entries {
             tree.push(leaf_hash(&[], entry));
-            roots.push(hex(tree.root()));
+            roots.push(hex(&tree.root()));
         }
         assert_eq!(
             roots[0],

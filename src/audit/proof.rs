@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::merkle::{self, Hash};
 use super::row::{self, COLUMNS, Field};
 use super::verify::TreeHead;
+use crate::text::{hex, unhex};
 
 /// The tree over all leaves, level by level; a node without a sibling moves up as it is, which gives RFC 6962's tree.
 #[derive(Debug, Clone)]
@@ -285,22 +286,6 @@ pub fn check(export: &Export, known: Option<TreeHead>) -> Result<Checked, NotPro
         versions: export.versions.len(),
         head,
     })
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
 }
 
 /// What makes exports: an engine of the store.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::merkle::{self, Frontier, Hash};
 use super::row::{self, COLUMNS, Field};
+use crate::text::hex;
 
 /// The root of the trail when it had this many rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +27,7 @@ pub struct TreeHead {
 /// Writes `size:root`, the root in hex: what to keep elsewhere.
 impl std::fmt::Display for TreeHead {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:", self.size)?;
-        self.root
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}:{}", self.size, hex(&self.root))
     }
 }
 

@@ -27,6 +27,7 @@ use crate::record::date::london;
 use crate::sandbox::mock::{self, Ordinary, People, Which};
 use crate::sandbox::population;
 use crate::sandbox::run::{SandboxOptions, sandbox_timing, start};
+use crate::text::hex;
 
 /// An open Medical Interoperability Gateway.
 #[derive(Debug, Parser)]
@@ -305,10 +306,6 @@ fn check(what: &Check) -> ExitCode {
         }
         Check::Mappings { folder } => check_mappings::run(folder.as_deref()),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {

@@ -40,6 +40,30 @@ pub fn reference(kind: super::Kind, id: &str) -> types::Reference {
     }
 }
 
+/// A reference to what the resource contains under this id.
+#[must_use]
+pub fn contained(id: &str) -> types::Reference {
+    types::Reference {
+        reference: Some(format!("#{id}").into()),
+        ..Default::default()
+    }
+}
+
+/// A logical reference: type, identifier and, where it is known, the name.
+#[must_use]
+pub fn logical(kind: &str, system: &str, value: &str, name: Option<&str>) -> types::Reference {
+    types::Reference {
+        r#type: Some(kind.into()),
+        identifier: Some(Box::new(types::Identifier {
+            system: Some(system.into()),
+            value: Some(value.into()),
+            ..Default::default()
+        })),
+        display: name.map(Into::into),
+        ..Default::default()
+    }
+}
+
 /// An extension with a value.
 #[must_use]
 pub fn extension(url: &str, value: types::ExtensionValue) -> types::Extension {

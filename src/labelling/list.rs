@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::matcher::{Matcher, is_checkable};
 use super::policy::{Category, PolicyFile, UncheckablePolicy};
 use super::refset::{self, RefsetAsk};
+use crate::text::hex;
 
 const EMBEDDED: [(&str, &str); 5] = [
     (
@@ -591,14 +592,6 @@ fn yes(text: &str) -> Option<bool> {
         "no" => Some(false),
         _ => None,
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 #[cfg(test)]

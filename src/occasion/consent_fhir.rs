@@ -1,9 +1,6 @@
 //! The consent of an occasion as FHIR: a `Consent` in the shape of IHE Privacy Consent on FHIR (Basic), whose source is
 //! the conversation, a contained `QuestionnaireResponse` (R070 to R076, R079, R080). An override has none: it is no consent.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
 use super::{ConsentTalk, Proxy};
 use crate::access::basis::ProxyBasis;
 use crate::fhir::model::{resources, types};
@@ -46,7 +43,7 @@ pub fn consent(
     };
     let patient = build::reference(Kind::Patient, row.patient.as_str());
     let performer = match talk.proxy {
-        Some(_) => local("proxy"),
+        Some(_) => build::contained("proxy"),
         None => patient.clone(),
     };
     let mut contained = vec![conversation(row, register, talk)];
@@ -57,7 +54,9 @@ pub fn consent(
     Ok(Resource::Consent(Box::new(resources::Consent {
         id: Some(id.as_str().into()),
         meta: Some(Box::new(types::Meta {
-            last_updated: Some(instant(row.withdrawn_at.unwrap_or(row.opened_at)).into()),
+            last_updated: Some(
+                crate::text::instant(row.withdrawn_at.unwrap_or(row.opened_at)).into(),
+            ),
             profile: vec![UK_CORE.into()],
             ..Default::default()
         })),
@@ -72,12 +71,12 @@ pub fn consent(
             ..build::concept(LOINC, "59284-0", None)
         }],
         patient: Some(Box::new(patient)),
-        date_time: Some(instant(row.opened_at).into()),
+        date_time: Some(crate::text::instant(row.opened_at).into()),
         performer: vec![performer],
         organization: vec![organisation(&row.viewer, register)],
-        source: Some(resources::ConsentSource::Reference(Box::new(local(
-            "conversation",
-        )))),
+        source: Some(resources::ConsentSource::Reference(Box::new(
+            build::contained("conversation"),
+        ))),
         policy: vec![resources::ConsentPolicy {
             uri: Some(register.agreement.policy.as_str().into()),
             ..Default::default()
@@ -85,8 +84,8 @@ pub fn consent(
         provision: Some(resources::ConsentProvision {
             r#type: Some("permit".into()),
             period: Some(Box::new(types::Period {
-                start: Some(instant(row.opened_at).into()),
-                end: Some(instant(end).into()),
+                start: Some(crate::text::instant(row.opened_at).into()),
+                end: Some(crate::text::instant(end).into()),
                 ..Default::default()
             })),
             actor: [
@@ -186,7 +185,7 @@ fn conversation(row: &OccasionRow, register: &Register, talk: &ConsentTalk) -> R
         yes_no(talk.changed_mind),
     );
     let source = match talk.proxy {
-        Some(_) => local("proxy"),
+        Some(_) => build::contained("proxy"),
         None => build::reference(Kind::Patient, row.patient.as_str()),
     };
     Resource::QuestionnaireResponse(Box::new(resources::QuestionnaireResponse {
@@ -197,7 +196,7 @@ fn conversation(row: &OccasionRow, register: &Register, talk: &ConsentTalk) -> R
             Kind::Patient,
             row.patient.as_str(),
         ))),
-        authored: Some(instant(row.opened_at).into()),
+        authored: Some(crate::text::instant(row.opened_at).into()),
         author: Some(Box::new(clinician(row, register))),
         source: Some(Box::new(source)),
         item: items,
@@ -279,38 +278,22 @@ fn recipient(reference: types::Reference) -> resources::ConsentProvisionActor {
 /// The clinician, by username: people of the register are no FHIR resources here.
 fn clinician(row: &OccasionRow, register: &Register) -> types::Reference {
     let name = register.users.get(&row.clinician).map(|user| &user.name);
-    logical("Practitioner", USERNAME, &row.clinician, name)
+    build::logical(
+        "Practitioner",
+        USERNAME,
+        &row.clinician,
+        name.map(String::as_str),
+    )
 }
 
 fn organisation(ods: &OdsCode, register: &Register) -> types::Reference {
     let name = register.organisations.get(ods).map(|found| &found.name);
-    logical("Organization", uri::ODS_CODE, &ods.0, name)
-}
-
-fn logical(kind: &str, system: &str, value: &str, name: Option<&String>) -> types::Reference {
-    types::Reference {
-        r#type: Some(kind.into()),
-        identifier: Some(Box::new(types::Identifier {
-            system: Some(system.into()),
-            value: Some(value.into()),
-            ..Default::default()
-        })),
-        display: name.map(|name| name.as_str().into()),
-        ..Default::default()
-    }
-}
-
-fn local(id: &str) -> types::Reference {
-    types::Reference {
-        reference: Some(format!("#{id}").into()),
-        ..Default::default()
-    }
-}
-
-fn instant(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC)
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
+    build::logical(
+        "Organization",
+        uri::ODS_CODE,
+        &ods.0,
+        name.map(String::as_str),
+    )
 }
 
 #[cfg(test)]

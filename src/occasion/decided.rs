@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{Occasions, ReadOccasion};
 use crate::access::{DecisionRecord, Inputs, ReadInputs};
 use crate::register::Holds;
+use crate::text::hex;
 
 /// Occasions whose decision is remembered; when there are more, all are written whole once again.
 const REMEMBERED: usize = 4_096;
@@ -138,9 +139,5 @@ pub fn digest_of(inputs: &Inputs) -> String {
         other => other.clone(),
     };
     let text = serde_json::to_vec(&timeless).unwrap_or_default();
-    Sha256::digest(&text)
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(Sha256::digest(&text).get(..16).unwrap_or_default())
 }

@@ -7,9 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::cases::File;
 use super::cases::publication::Publication;
-use super::reports::sheet::{Sheet, Table, escape, page};
+use super::reports::sheet::{Sheet, Table, page};
 use crate::record::OdsCode;
 use crate::register::{Organisation, OrganisationKind, Protocol, Register};
+use crate::text::{escape, hex};
 
 /// One organisation that may look, with what for.
 struct Viewer<'a> {
@@ -91,11 +92,7 @@ pub fn version(register: &Register, today: Date) -> String {
         .map(|flow| json!([flow.id, flow.viewer, flow.purposes, flow.why]))
         .collect();
     let digest = Sha256::digest(json!([viewers, uses]).to_string().as_bytes());
-    digest
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(digest.get(..6).unwrap_or_default())
 }
 
 /// The public page; for one practice with its own contacts, or for everybody.

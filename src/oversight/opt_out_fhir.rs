@@ -4,7 +4,6 @@
 //! their own matter (governance.md 3.4), and a `Consent` that can be asked for would tell it.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::Actor;
 use super::opt_out::{Asker, OptOutError, OptOutView, OptOuts, ProxyPower};
@@ -75,7 +74,7 @@ pub fn consent(view: &OptOutView, standing: Standing, register: &Register) -> Re
         } => Some(related_person(&patient, name, *basis, relationship)),
     };
     let performer = match proxy {
-        Some(_) => local("proxy"),
+        Some(_) => build::contained("proxy"),
         None => patient.clone(),
     };
     let decision = view
@@ -88,7 +87,7 @@ pub fn consent(view: &OptOutView, standing: Standing, register: &Register) -> Re
     Resource::Consent(Box::new(resources::Consent {
         id: Some(view.id.as_str().into()),
         meta: Some(Box::new(types::Meta {
-            last_updated: Some(instant(actioned.unwrap_or(view.recorded_at)).into()),
+            last_updated: Some(crate::text::instant(actioned.unwrap_or(view.recorded_at)).into()),
             ..Default::default()
         })),
         contained,
@@ -107,12 +106,12 @@ pub fn consent(view: &OptOutView, standing: Standing, register: &Register) -> Re
             ..build::concept(LOINC, "59284-0", None)
         }],
         patient: Some(Box::new(patient)),
-        date_time: Some(instant(view.received_at).into()),
+        date_time: Some(crate::text::instant(view.received_at).into()),
         performer: vec![performer],
         organization: vec![organisation(&view.practice, register)],
-        source: Some(resources::ConsentSource::Reference(Box::new(local(
-            "review",
-        )))),
+        source: Some(resources::ConsentSource::Reference(Box::new(
+            build::contained("review"),
+        ))),
         policy: vec![resources::ConsentPolicy {
             uri: Some(register.agreement.policy.as_str().into()),
             ..Default::default()
@@ -128,7 +127,7 @@ pub fn consent(view: &OptOutView, standing: Standing, register: &Register) -> Re
             // From the decision on, without an end (governance.md 3.1).
             period: actioned.map(|at| {
                 Box::new(types::Period {
-                    start: Some(instant(at).into()),
+                    start: Some(crate::text::instant(at).into()),
                     ..Default::default()
                 })
             }),
@@ -158,7 +157,7 @@ fn review(view: &OptOutView, patient: &types::Reference, source: &types::Referen
     };
     let code = |code: &str| Value::Coding(Box::new(build::coding(&codes(), code, None)));
     let words = |text: &str| Value::String(text.into());
-    let time = |at: Timestamp| Value::DateTime(instant(at).into());
+    let time = |at: Timestamp| Value::DateTime(crate::text::instant(at).into());
     add(
         "received",
         "Received by the practice",
@@ -205,7 +204,7 @@ fn review(view: &OptOutView, patient: &types::Reference, source: &types::Referen
         }
         .into(),
         subject: Some(Box::new(patient.clone())),
-        authored: Some(instant(view.recorded_at).into()),
+        authored: Some(crate::text::instant(view.recorded_at).into()),
         source: Some(Box::new(source.clone())),
         item: items,
         ..Default::default()
@@ -250,28 +249,9 @@ fn codes() -> String {
 }
 
 fn organisation(ods: &OdsCode, register: &Register) -> types::Reference {
-    let name = register.organisations.get(ods).map(|found| &found.name);
-    types::Reference {
-        r#type: Some("Organization".into()),
-        identifier: Some(Box::new(types::Identifier {
-            system: Some(uri::ODS_CODE.into()),
-            value: Some(ods.0.as_str().into()),
-            ..Default::default()
-        })),
-        display: name.map(|name| name.as_str().into()),
-        ..Default::default()
-    }
-}
-
-fn local(id: &str) -> types::Reference {
-    types::Reference {
-        reference: Some(format!("#{id}").into()),
-        ..Default::default()
-    }
-}
-
-fn instant(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC)
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
+    let name = register
+        .organisations
+        .get(ods)
+        .map(|found| found.name.as_str());
+    build::logical("Organization", uri::ODS_CODE, &ods.0, name)
 }

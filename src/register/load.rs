@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::agreement::take_agreement;
 use super::{Register, User, raw};
 use crate::record::OdsCode;
+use crate::text::hex;
 
 /// File of the organisations and their signatures.
 pub const ORGANISATIONS: &str = "organisations.toml";
@@ -299,10 +300,7 @@ impl RegisterFiles {
     /// SHA-256 over [`Self::canonical`], hex.
     #[must_use]
     pub fn hash(&self) -> String {
-        Sha256::digest(self.canonical())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(&Sha256::digest(self.canonical()))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::labelling::Confidentiality;
 use crate::mapping::SectionGap;
 use crate::record::{OdsCode, SourceFamily, Standing};
 use crate::tabs::lists::{self, TabWording};
+use crate::text::hex;
 
 /// What [`Held::build`] needs beside the record.
 #[derive(Debug, Clone, Copy)]
@@ -179,7 +180,7 @@ impl Held {
             standing,
             retrieved_at: ask.retrieved_at,
             version,
-            last_updated: ask.retrieved_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            last_updated: crate::text::instant(ask.retrieved_at),
             last_modified: ask
                 .retrieved_at
                 .strftime("%a, %d %b %Y %H:%M:%S GMT")
@@ -359,12 +360,4 @@ fn in_json(text: &str) -> String {
         .and_then(|it| it.strip_suffix('"'))
         .unwrap_or_default()
         .to_owned()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

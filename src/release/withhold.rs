@@ -1,7 +1,6 @@
 //! Takes out what must stay behind, and every trace of it.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -14,6 +13,7 @@ use crate::labelling::{Confidentiality, LabelledRecord, WithheldReport};
 use crate::mapping::{Mapped, SectionGap};
 use crate::record::{Loss, OdsCode, PartialDate, SourceFamily, Standing};
 use crate::tabs::catalogue::{Section, TabSet};
+use crate::text::hex;
 
 /// A resource that may leave: encoded once, with what it can be found by. Only this module makes it.
 #[derive(Debug, Clone)]
@@ -225,12 +225,7 @@ impl ReleasedEntry {
             why: error.to_string(),
         })?;
         let digest: [u8; 32] = Sha256::digest(&json).into();
-        let mut etag = String::with_capacity(20);
-        etag.push_str("W/\"");
-        for byte in digest.iter().take(8) {
-            let _ = write!(etag, "{byte:02x}");
-        }
-        etag.push('"');
+        let etag = format!("W/\"{}\"", hex(digest.get(..8).unwrap_or_default()));
         let mut refers_to = references(resource);
         refers_to.sort_unstable();
         refers_to.dedup();

@@ -13,6 +13,7 @@ use crate::register::{
     AGREEMENT, CLIENTS, GROUP, ORGANISATIONS, PROTOCOLS, Register, RegisterErrors, RegisterFiles,
     USERS,
 };
+use crate::text::hex;
 
 /// Where the parts of the sandbox listen, all on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -514,10 +515,7 @@ review_due = {review}
 /// SHA-256 of a client secret in lower-case hex, as `clients.toml` holds it.
 #[must_use]
 pub fn secret_hash(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(secret.as_bytes()))
 }
 
 #[cfg(test)]

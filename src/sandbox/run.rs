@@ -35,6 +35,7 @@ use crate::smart::id_token::KeyRing;
 use crate::smart::secrets::LaunchKey;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, StoreError};
+use crate::text::hex;
 
 /// The sandbox's id key is fixed, so that a patient's FHIR id is the same on every machine.
 pub(crate) const ID_KEY: [u8; 32] = *b"openmig sandbox: ids same anyway";
@@ -412,10 +413,7 @@ fn register(
         })
         .collect();
     let viewer_secret = secret(&folder.join("../keys/viewer.secret"))?;
-    let viewer_secret = viewer_secret.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let viewer_secret = hex(&viewer_secret);
     Ok(SandboxRegister {
         ports,
         today,

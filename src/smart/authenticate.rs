@@ -18,6 +18,7 @@ use crate::clock::SharedClock;
 use crate::record::OdsCode;
 use crate::register::{Client, ClientAuthentication, Register, RegisterHandle};
 use crate::store::TokenStore;
+use crate::text::hex;
 
 /// The one assertion type (RFC 7523).
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -279,19 +280,6 @@ fn basic(value: &str) -> Option<(String, String)> {
             .map(|(text, _)| text.into_owned())
     };
     Some((decoded(id)?, decoded(secret)?))
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
 }
 
 #[cfg(test)]

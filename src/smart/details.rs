@@ -116,7 +116,7 @@ pub fn granted(open: &OpenOccasion) -> Value {
         "occasion": open.id,
         "patient": open.patient.as_str(),
         "tabs": open.tabs.iter().map(|tab| tab.code()).collect::<Vec<_>>(),
-        "expires_at": open.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "expires_at": crate::text::instant(open.expires_at),
     });
     match &open.consent {
         Some(consent) => detail["consent"] = consent.as_str().into(),

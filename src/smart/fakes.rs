@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::TokenResponse;
 use super::authenticate::ASSERTION_TYPE;
-use super::authenticate::{Authenticator, hex};
+use super::authenticate::Authenticator;
 use super::form::FormRequest;
 use super::jwks::{FetchKeys, FetchedKeys, KeyError, KeySource};
 use super::opener::{OccasionOpener, ResumeAsk};
@@ -31,6 +31,7 @@ use crate::sandbox::keys::{self, USER_BASE};
 use crate::source::BoxFuture;
 use crate::store::{StoreError, Stored, TokenRow, TokenStore};
 use crate::tabs::catalogue::Tab;
+use crate::text::hex;
 
 pub(crate) const ISSUER: &str = "http://127.0.0.1:8080/fhir/r4";
 pub(crate) const TOKEN_URL: &str = "http://127.0.0.1:8080/fhir/r4/token";

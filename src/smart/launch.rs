@@ -16,7 +16,7 @@ use super::form::{Form, FormRequest};
 use super::grants::LaunchContext;
 use super::pages::launch_seal;
 use super::secrets::random_token;
-use super::token::{blank_row, token_hash};
+use super::token::{blank_row, token_hash, written};
 use crate::audit::{AuditEntry, AuditLog};
 use crate::clock::SharedClock;
 use crate::occasion::PointOfCare;
@@ -134,11 +134,7 @@ impl LaunchEndpoint {
         row.policy = Some(self.authenticator.register().hash.clone());
         row.basis = Some("launch".to_owned());
         let outcome = self.decide(&request, &mut row).await;
-        row.failure = outcome.as_ref().err().map(|error| error.code().to_owned());
-        match self.audit.write(row).await {
-            Ok(()) => outcome.unwrap_or_else(TokenResponse::from),
-            Err(_) => OAuthError::unavailable().into(),
-        }
+        written(&*self.audit, row, outcome).await
     }
 
     async fn decide(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::answer::{OAuthError, TokenResponse};
 use super::authenticate::Authenticator;
 use super::form::{Form, FormRequest};
-use super::token::{blank_row, token_hash, token_id};
+use super::token::{blank_row, token_hash, token_id, written};
 use crate::audit::{AccessStep, AuditEntry, AuditLog, What};
 use crate::clock::SharedClock;
 use crate::store::authorization::{AuthorizationStore, GrantRow, Hash};
@@ -56,11 +56,7 @@ impl RevocationEndpoint {
         row.what = What::Access(AccessStep::Withdrawal);
         row.policy = Some(self.authenticator.register().hash.clone());
         let outcome = self.decide(&request, &mut row).await;
-        row.failure = outcome.as_ref().err().map(|error| error.code().to_owned());
-        match self.audit.write(row).await {
-            Ok(()) => outcome.unwrap_or_else(TokenResponse::from),
-            Err(_) => OAuthError::unavailable().into(),
-        }
+        written(&*self.audit, row, outcome).await
     }
 
     async fn decide(

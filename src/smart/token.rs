@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::answer::{OAuthError, TokenResponse};
-use super::authenticate::{Authenticated, Authenticator, hex};
+use super::authenticate::{Authenticated, Authenticator};
 use super::clinician::clinician;
 use super::details::{self, AskedOccasion};
 use super::form::{Form, FormRequest};
@@ -29,6 +29,7 @@ use crate::occasion::{AskedBasis, ClinicianClaim, OccasionAsk, OpenOccasion};
 use crate::record::OdsCode;
 use crate::store::{TokenRow, TokenStore};
 use crate::tabs::catalogue::TabSet;
+use crate::text::hex;
 
 #[path = "token_oversight.rs"]
 mod oversight;
@@ -113,11 +114,7 @@ impl TokenEndpoint {
         let uniform = outcome
             .as_ref()
             .is_err_and(|e| *e == OAuthError::no_record());
-        row.failure = outcome.as_ref().err().map(|error| error.code().to_owned());
-        let answer = match self.audit.write(row).await {
-            Ok(()) => outcome.unwrap_or_else(TokenResponse::from),
-            Err(_) => OAuthError::unavailable().into(),
-        };
+        let answer = written(&*self.audit, row, outcome).await;
         if uniform {
             tokio::time::sleep_until(began + floor(self.settings.refusal_floor, began.elapsed()))
                 .await;
@@ -398,28 +395,22 @@ pub(super) fn floor(floor: Duration, elapsed: Duration) -> Duration {
     floor.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))
 }
 
-pub(super) fn blank_row(at: Timestamp, origin: Origin) -> AuditEntry {
-    AuditEntry {
-        at,
-        what: What::Access(AccessStep::Token),
-        failure: None,
-        origin,
-        client: None,
-        clinician: None,
-        role: None,
-        assurance: None,
-        viewer: None,
-        practice: None,
-        patient: None,
-        occasion: None,
-        purpose: Vec::new(),
-        basis: None,
-        tabs: TabSet::NONE,
-        decision: None,
-        policy: None,
-        exclusions: None,
-        token: None,
+/// The answer of an endpoint, once its row is durable; without the row there is no answer (R125).
+pub(super) async fn written(
+    audit: &dyn AuditLog,
+    mut row: AuditEntry,
+    outcome: Result<TokenResponse, OAuthError>,
+) -> TokenResponse {
+    row.failure = outcome.as_ref().err().map(|error| error.code().to_owned());
+    match audit.write(row).await {
+        Ok(()) => outcome.unwrap_or_else(TokenResponse::from),
+        Err(_) => OAuthError::unavailable().into(),
     }
+}
+
+/// A row of the token endpoint of which nothing is known yet.
+pub(super) fn blank_row(at: Timestamp, origin: Origin) -> AuditEntry {
+    AuditEntry::new(at, What::Access(AccessStep::Token), origin)
 }
 
 #[cfg(test)]

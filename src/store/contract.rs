@@ -154,10 +154,13 @@ pub(crate) async fn contract<S: Store>(store: Arc<S>) {
     occasions(&*store).await;
     refusals(&*store).await;
     sharing(&*store).await;
-    told(&*store).await;
     looking(&*store).await;
     trail(&*store).await;
     reading(&*store).await;
+    let before = store.count(&Filter::default()).unwrap();
+    told(&*store).await;
+    // A notice that is acknowledged has its row with it, one that could not be has none.
+    assert_eq!(store.count(&Filter::default()).unwrap(), before + 1);
 }
 
 // R108, R112: found by hash while it lives, with everything it is bound to; not a moment longer.
@@ -404,19 +407,19 @@ async fn told(store: &impl Store) {
     }
     assert!(
         store
-            .acknowledge_notice("one", "oversight", later(2))
+            .acknowledge_notice("one", "oversight", later(2), entry(What::Intent))
             .await
             .unwrap()
     );
     assert!(
         !store
-            .acknowledge_notice("one", "other", later(3))
+            .acknowledge_notice("one", "other", later(3), entry(What::Intent))
             .await
             .unwrap()
     );
     assert!(
         !store
-            .acknowledge_notice("none", "other", later(3))
+            .acknowledge_notice("none", "other", later(3), entry(What::Intent))
             .await
             .unwrap()
     );

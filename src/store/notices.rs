@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{StoreError, Stored};
+use crate::audit::AuditEntry;
 use crate::record::{NhsNumber, OdsCode};
 
 /// Who is told.
@@ -325,12 +326,14 @@ pub trait NoticeStore: Send + Sync {
     /// # Errors
     /// The store failed.
     fn notices(&self, filter: &NoticeFilter, limit: usize) -> Result<Vec<NoticeRow>, StoreError>;
-    /// Somebody takes note; `false` if somebody had before, or there is no such notice.
+    /// Somebody takes note, with the row of the trail in the same transaction; `false`, and no row, if somebody had before or
+    /// there is no such notice.
     fn acknowledge_notice<'a>(
         &'a self,
         id: &'a str,
         by: &'a str,
         at: Timestamp,
+        entry: AuditEntry,
     ) -> Stored<'a, bool>;
     /// The oldest unfinished delivery of each recipient and channel, where its time has come.
     ///

@@ -1,7 +1,6 @@
 //! The Lists: one for each tab and one for each section, made of released entries only (design.md 5).
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -14,6 +13,7 @@ use crate::mapping::SectionGap;
 use crate::mapping::tables::{Tables, Term};
 use crate::record::{OdsCode, SourceFamily, system};
 use crate::release::ReleasedEntry;
+use crate::text::hex;
 
 /// Our CodeSystem of reasons why a List is empty: `nothing-recorded`, `not-held`.
 pub const EMPTY_REASON: &str = "https://openmig.org/fhir/CodeSystem/list-empty-reason";
@@ -153,11 +153,8 @@ impl TabWording {
     /// Changes when any wording does.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let mut out = String::new();
-        for byte in Sha256::digest(format!("{self:?}")).iter().take(8) {
-            let _ = write!(out, "{byte:02x}");
-        }
-        out
+        let digest = Sha256::digest(format!("{self:?}"));
+        hex(digest.get(..8).unwrap_or_default())
     }
 
     fn title<'w>(&'w self, code: &'w str) -> &'w str {
@@ -307,12 +304,7 @@ impl ListsAsk<'_> {
                 Kind::Patient,
                 self.patient.as_str(),
             ))),
-            date: Some(
-                self.retrieved_at
-                    .strftime("%Y-%m-%dT%H:%M:%SZ")
-                    .to_string()
-                    .into(),
-            ),
+            date: Some(crate::text::instant(self.retrieved_at).into()),
             source: Some(Box::new(self.source())),
             note: vec![
                 note(&self.exclusions()),

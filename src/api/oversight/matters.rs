@@ -326,19 +326,21 @@ impl OversightApi {
                     return Err(Problem::not_found());
                 }
                 let by = call.actor().username().to_owned();
-                let first = self.notices.acknowledge_notice(id, &by, call.now).await?;
+                let entry = call.entry(&About {
+                    ids: vec![format!("Notice/{id}")],
+                    ..About::default()
+                });
+                let first = self
+                    .notices
+                    .acknowledge_notice(id, &by, call.now, entry)
+                    .await?;
                 if !first {
                     return Err(Problem::conflict(
                         "acknowledged",
                         "Somebody has taken note of it already.",
                     ));
                 }
-                Ok(
-                    Reply::json(json!({"id": id, "acknowledged_by": by})).about(About {
-                        ids: vec![format!("Notice/{id}")],
-                        ..About::default()
-                    }),
-                )
+                Ok(Reply::json(json!({"id": id, "acknowledged_by": by})).written())
             }
             (_, []) => only(call, &Method::GET).and(Err(Problem::not_found())),
             (_, [_, "acknowledge"]) => Err(Problem::method("POST")),

@@ -15,6 +15,7 @@ pub use words::{Field, Word};
 use std::borrow::Cow;
 use std::path::Path;
 
+use crate::text::hex;
 use sha2::{Digest, Sha256};
 
 /// A file of `mappings/`.
@@ -214,7 +215,6 @@ impl Tables {
 }
 
 fn hash(files: &TableFiles) -> String {
-    use std::fmt::Write;
     let mut sha = Sha256::new();
     for (name, text) in files.iter() {
         for part in [name, text] {
@@ -222,10 +222,7 @@ fn hash(files: &TableFiles) -> String {
             sha.update(part);
         }
     }
-    sha.finalize().iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    hex(&sha.finalize())
 }
 
 /// Every table names who answers for it and when it is looked at again.

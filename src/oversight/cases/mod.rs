@@ -29,6 +29,7 @@ use crate::register::Register;
 use crate::store::StoreError;
 use crate::store::cases::{CaseKind, CaseStep, CaseStore};
 use crate::store::notices::{Notice, NoticeKind, Recipient};
+use crate::text::hex;
 
 /// Why a step is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -314,10 +315,7 @@ pub fn kind_name(kind: CaseKind) -> &'static str {
 
 /// What ties a step to the trail: case, place and SHA-256 of the step as it is stored, which is sealed.
 fn sealed(step: &CaseStep) -> String {
-    let digest: String = Sha256::digest(step.step.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = hex(&Sha256::digest(step.step.as_bytes()));
     serde_json::json!({"case": step.case, "step": step.n, "sha256": digest}).to_string()
 }
 

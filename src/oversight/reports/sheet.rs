@@ -1,5 +1,6 @@
 //! A report as data, and its three shapes: JSON, CSV, a printable page. One stylesheet, no script, everything escaped.
 
+use crate::text::escape;
 use serde_json::{Map, Value, json};
 
 /// A report.
@@ -188,23 +189,6 @@ fn words(value: &Value) -> String {
             .collect::<Vec<_>>()
             .join("; "),
     }
-}
-
-/// Text inside HTML or a quoted attribute.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn line(out: &mut String, cells: impl Iterator<Item = String>) {

@@ -32,7 +32,7 @@ pub struct Journey {
 /// Under which name a launch's NHS number is sealed.
 #[must_use]
 pub(in crate::smart) fn launch_seal(hash: &[u8; 32]) -> String {
-    format!("launch:{}", crate::smart::authenticate::hex(hash))
+    format!("launch:{}", crate::text::hex(hash))
 }
 
 impl Pages {

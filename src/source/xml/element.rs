@@ -5,6 +5,7 @@ use std::cell::Cell;
 use sha2::{Digest, Sha256};
 
 use super::{Attribute, Start, find_attribute};
+use crate::text::hex;
 
 /// One element with all that is in it.
 ///
@@ -73,8 +74,7 @@ impl Element {
     pub fn digest(&self, without: &[&str]) -> String {
         let mut hash = Sha256::new();
         self.feed(without, &mut hash);
-        let bytes = hash.finalize();
-        bytes.iter().take(10).map(|b| format!("{b:02x}")).collect()
+        hex(hash.finalize().get(..10).unwrap_or_default())
     }
 
     fn feed(&self, without: &[&str], hash: &mut Sha256) {

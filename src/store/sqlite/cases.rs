@@ -5,8 +5,8 @@ use rusqlite::{Connection, Row, params};
 use super::SqliteStore;
 use super::notices::put;
 use super::values::{Micros, Ods};
+use super::writer::trail;
 use crate::audit::AuditEntry;
-use crate::audit::row;
 use crate::store::cases::{CaseKind, CaseStep, CaseStore};
 use crate::store::notices::Notice;
 use crate::store::{StoreError, Stored};
@@ -52,8 +52,7 @@ impl CaseStore for SqliteStore {
         entry: AuditEntry,
     ) -> Stored<'_, bool> {
         Box::pin(async move {
-            let row = row::Row::new(entry).map_err(|error| StoreError(error.to_string()))?;
-            let row = Box::new(row);
+            let row = trail(entry)?;
             Ok(self
                 .writer
                 .run(move |connection| {

@@ -8,8 +8,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::notices;
 use super::values::{Micros, Ods};
+use super::writer::trail;
 use crate::audit::AuditEntry;
-use crate::audit::row::Row as TrailRow;
 use crate::record::OdsCode;
 use crate::store::holds::{Held, HoldRow, HoldStore, Lift, RegisterStore};
 use crate::store::notices::Notice;
@@ -83,13 +83,6 @@ fn generation(connection: &Connection) -> rusqlite::Result<u64> {
         .map(|generation| u64::try_from(generation).unwrap_or_default())
 }
 
-/// The row of the trail, made before the transaction begins.
-fn trail_row(entry: AuditEntry) -> Result<Box<TrailRow>, StoreError> {
-    TrailRow::new(entry)
-        .map(Box::new)
-        .map_err(|error| StoreError(error.to_string()))
-}
-
 impl HoldStore for SqliteStore {
     fn place_hold(
         &self,
@@ -98,7 +91,7 @@ impl HoldStore for SqliteStore {
         entry: AuditEntry,
     ) -> Stored<'_, bool> {
         Box::pin(async move {
-            let trail = trail_row(entry)?;
+            let trail = trail(entry)?;
             Ok(self
                 .writer
                 .run(move |connection| {
@@ -146,7 +139,7 @@ impl HoldStore for SqliteStore {
         entry: AuditEntry,
     ) -> Stored<'a, bool> {
         Box::pin(async move {
-            let trail = trail_row(entry)?;
+            let trail = trail(entry)?;
             let id = id.to_owned();
             Ok(self
                 .writer

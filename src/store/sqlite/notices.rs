@@ -6,6 +6,8 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::SqliteStore;
 use super::values::Micros;
+use super::writer::trail;
+use crate::audit::AuditEntry;
 use crate::store::notices::{
     Channel, Delivery, Due, Notice, NoticeFilter, NoticeKind, NoticeRow, NoticeStore, Recipient,
     Settled,
@@ -173,8 +175,10 @@ impl NoticeStore for SqliteStore {
         id: &'a str,
         by: &'a str,
         at: Timestamp,
+        entry: AuditEntry,
     ) -> Stored<'a, bool> {
         Box::pin(async move {
+            let row = trail(entry)?;
             let (id, by) = (id.to_owned(), by.to_owned());
             Ok(self
                 .writer
@@ -185,7 +189,7 @@ impl NoticeStore for SqliteStore {
                              WHERE id = ?1 AND acknowledged_at IS NULL",
                         )?
                         .execute((&id, &by, Micros(at)))?;
-                    Ok((first == 1, None))
+                    Ok((first == 1, (first == 1).then(|| row.clone())))
                 })
                 .await?)
         })

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params, params_from
 
 use super::SqliteStore;
 use super::values::{Micros, Ods, Patient};
+use super::writer::trail;
 use crate::audit::AuditEntry;
-use crate::audit::row::Row;
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
 use crate::store::notices::Notice;
@@ -41,13 +41,6 @@ fn request(row: &SqlRow<'_>) -> rusqlite::Result<OptOutRequestRow> {
         recorded_by: row.get(8)?,
         alarmed_at: row.get::<_, Option<Micros>>(9)?.map(|at| at.0),
     })
-}
-
-/// The trail's row of a deed, ready for the deed's own transaction.
-pub(super) fn trail(entry: AuditEntry) -> Result<Box<Row>, StoreError> {
-    Row::new(entry)
-        .map(Box::new)
-        .map_err(|error| StoreError(error.to_string()))
 }
 
 fn is_open(connection: &Connection, id: &str) -> rusqlite::Result<bool> {

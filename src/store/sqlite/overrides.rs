@@ -4,8 +4,8 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::SqliteStore;
-use super::opt_out::trail;
 use super::values::{Micros, Ods, Patient};
+use super::writer::trail;
 use crate::audit::AuditEntry;
 use crate::record::OdsCode;
 use crate::store::overrides::{

@@ -9,10 +9,11 @@ use super::SqliteStore;
 use super::events::{condition, tree_head};
 use super::verify::fields;
 use crate::audit::merkle::Hash;
-use crate::audit::proof::{Export, Exporter, FORMAT, HeldIds, ProvenRow, Tree, Value, hex};
+use crate::audit::proof::{Export, Exporter, FORMAT, HeldIds, ProvenRow, Tree, Value};
 use crate::audit::reader::Filter;
 use crate::audit::row::{self, COLUMNS};
 use crate::store::StoreError;
+use crate::text::hex;
 
 impl Exporter for SqliteStore {
     fn export(

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::audit::{Inserts, Tip};
+use crate::audit::AuditEntry;
 use crate::audit::row::Row;
 use crate::store::StoreError;
 
@@ -58,6 +59,13 @@ impl<T: Send> Task for Asked<T> {
         // An asker who has gone away needs no answer.
         let _gone = self.asker.send(outcome);
     }
+}
+
+/// The trail's row of a deed, ready for the deed's own transaction.
+pub(super) fn trail(entry: AuditEntry) -> Result<Box<Row>, StoreError> {
+    Row::new(entry)
+        .map(Box::new)
+        .map_err(|error| StoreError(error.to_string()))
 }
 
 enum Job {

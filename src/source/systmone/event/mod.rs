@@ -21,6 +21,7 @@ use crate::record::{
     Body, Coded, Encounter, Entry, Loss, Missing, Organisation, PartialDate, Restriction, Staff,
 };
 use crate::source::xml::Element;
+use crate::text::hex;
 
 /// What has been read of the record so far.
 #[derive(Debug, Default)]
@@ -374,10 +375,5 @@ fn digest(said: &str, detail: &[&str]) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    let bytes = hash.finalize();
-    bytes
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(hash.finalize().get(..8).unwrap_or_default())
 }
