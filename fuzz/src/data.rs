@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::civil::date;
 use openmig::config::Config;
-use openmig::labelling::{ExclusionList, ListError};
+use openmig::labelling::{EMBEDDED, ExclusionList, ListError};
 use openmig::mapping::{TableFiles, Tables};
 use openmig::register::{Register, RegisterFiles};
 use sha2::{Digest as _, Sha256};
@@ -41,29 +41,6 @@ pub fn register(bytes: &[u8]) {
     }
 }
 
-const LIST: [(&str, &str); 5] = [
-    (
-        "list.toml",
-        include_str!("../../mappings/exclusions/list.toml"),
-    ),
-    (
-        "policy.toml",
-        include_str!("../../mappings/exclusions/policy.toml"),
-    ),
-    (
-        "appendix-a.csv",
-        include_str!("../../mappings/exclusions/appendix-a.csv"),
-    ),
-    (
-        "appendix-a-descendants.csv",
-        include_str!("../../mappings/exclusions/appendix-a-descendants.csv"),
-    ),
-    (
-        "additions.csv",
-        include_str!("../../mappings/exclusions/additions.csv"),
-    ),
-];
-
 fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes())
         .iter()
@@ -75,17 +52,17 @@ fn sha256(text: &str) -> String {
 
 /// One file of the exclusion list; the head declares its checksum and number of lines, so that its content is looked at.
 pub fn exclusions(bytes: &[u8]) {
-    let Some((file, text)) = chosen(bytes, LIST.len()) else {
+    let Some((file, text)) = chosen(bytes, EMBEDDED.len()) else {
         return;
     };
-    let (name, old) = LIST[file];
+    let (name, old) = EMBEDDED[file];
     let rows = |text: &str| {
         let mut reader = csv::ReaderBuilder::new()
             .comment(Some(b'#'))
             .from_reader(text.as_bytes());
         reader.records().count()
     };
-    let mut head = LIST[0].1.replace(&sha256(old), &sha256(&text));
+    let mut head = EMBEDDED[0].1.replace(&sha256(old), &sha256(&text));
     let declared = format!("file = \"{name}\"\ncount = {}", rows(old));
     head = head.replace(
         &declared,
@@ -98,7 +75,7 @@ pub fn exclusions(bytes: &[u8]) {
         if wanted == "list.toml" {
             return Ok(head.clone());
         }
-        let found = LIST.iter().find(|(known, _)| *known == wanted);
+        let found = EMBEDDED.iter().find(|(known, _)| *known == wanted);
         found
             .map(|(_, text)| (*text).to_owned())
             .ok_or_else(|| ListError::Missing {

@@ -9,7 +9,7 @@ use jiff::civil::date;
 use openmig::access::AddressRanges;
 use openmig::api::request::{NetworkRule, negotiate};
 use openmig::audit::Origin;
-use openmig::fhir::Kind;
+use openmig::fhir::kind::KINDS;
 use openmig::record::OdsCode;
 use openmig::release::{Released, for_caller};
 use openmig::sandbox::mock::write::{Xml, openhr};
@@ -109,23 +109,6 @@ pub fn headers(bytes: &[u8]) {
         let _ = AddressRanges::parse(&[range.to_owned()]);
     }
 }
-
-const KINDS: [Kind; 14] = [
-    Kind::AllergyIntolerance,
-    Kind::Condition,
-    Kind::DiagnosticReport,
-    Kind::DocumentReference,
-    Kind::Encounter,
-    Kind::Flag,
-    Kind::Immunization,
-    Kind::List,
-    Kind::MedicationRequest,
-    Kind::MedicationStatement,
-    Kind::Observation,
-    Kind::Patient,
-    Kind::Procedure,
-    Kind::ServiceRequest,
-];
 
 /// A record as somebody may see it.
 static RELEASED: LazyLock<Released> = LazyLock::new(|| {

@@ -21,6 +21,7 @@ use crate::audit::{Interaction, Origin};
 use crate::fhir::Kind;
 use crate::smart::caller::{Caller, authenticate};
 use crate::smart::cors::{self, Cors};
+use crate::smart::http::origin_of;
 
 /// Bytes of a `_search` form.
 const MAX_FORM: usize = 64 * 1024;
@@ -97,14 +98,7 @@ async fn fhir(State(api): State<Arc<Api>>, request: Request) -> Response {
 
 async fn answer(api: &Api, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let origin = parts
-        .extensions
-        .get::<Origin>()
-        .cloned()
-        .unwrap_or_else(|| Origin {
-            request_id: crate::clock::new_id().to_string(),
-            address: None,
-        });
+    let origin = origin_of(&parts.extensions);
     let query = parts.uri.query().unwrap_or_default();
     let params = pairs(query.as_bytes());
     let segments: Vec<&str> = parts

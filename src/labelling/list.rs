@@ -11,7 +11,8 @@ use super::policy::{Category, PolicyFile, UncheckablePolicy};
 use super::refset::{self, RefsetAsk};
 use crate::text::hex;
 
-const EMBEDDED: [(&str, &str); 5] = [
+/// The files of the list that the program brings with it: name and text.
+pub const EMBEDDED: [(&str, &str); 5] = [
     (
         "list.toml",
         include_str!("../../mappings/exclusions/list.toml"),

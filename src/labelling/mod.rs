@@ -13,11 +13,11 @@ mod policy;
 mod reason;
 mod refset;
 mod report;
-mod sctid;
+pub(crate) mod sctid;
 
 pub use handle::ExclusionsHandle;
 pub use label::{LabelError, Labelled, LabelledRecord, PracticeRules, label};
-pub use list::{ExclusionList, ListError, Row};
+pub use list::{EMBEDDED, ExclusionList, ListError, Row};
 pub use meta::Confidentiality;
 pub(crate) use meta::clear_labels;
 pub use policy::{Category, UncheckablePolicy};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::{Extensions, header};
 use serde_json::Value;
 
 use super::answer::TokenResponse;
@@ -88,16 +88,25 @@ async fn form_request(request: Request) -> FormRequest {
     let body = to_bytes(body, MAX_FORM)
         .await
         .unwrap_or_else(|_| vec![b'a'; MAX_FORM + 1].into());
-    let origin = parts.extensions.get::<Origin>().cloned();
+    let origin = origin_of(&parts.extensions);
     FormRequest {
         headers: parts.headers,
         body,
         has_query: parts.uri.query().is_some_and(|query| !query.is_empty()),
-        origin: origin.unwrap_or_else(|| Origin {
+        origin,
+    }
+}
+
+/// Where a request came from, as the outermost layer has noted it; a request that did not pass it gets an id of its own.
+#[must_use]
+pub fn origin_of(extensions: &Extensions) -> Origin {
+    extensions
+        .get::<Origin>()
+        .cloned()
+        .unwrap_or_else(|| Origin {
             request_id: new_id().to_string(),
             address: None,
-        }),
-    }
+        })
 }
 
 #[cfg(test)]

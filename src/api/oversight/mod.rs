@@ -35,6 +35,7 @@ use crate::oversight::override_review::OverrideReviews;
 use crate::oversight::reports::Reports;
 use crate::record::date::london;
 use crate::register::RegisterHandle;
+use crate::smart::http::origin_of;
 use crate::smart::person::{NotOverseer, overseer};
 use crate::store::losses::LossStore;
 use crate::store::notices::{Notice, NoticeFilter, NoticeKind, NoticeStore, Recipient};
@@ -92,14 +93,7 @@ impl OversightApi {
     /// Authenticates, answers, writes the row; only then does anything leave.
     async fn answer(&self, request: Request) -> Result<Reply, Problem> {
         let (parts, body) = request.into_parts();
-        let origin = parts
-            .extensions
-            .get::<Origin>()
-            .cloned()
-            .unwrap_or_else(|| Origin {
-                request_id: crate::clock::new_id().to_string(),
-                address: None,
-            });
+        let origin = origin_of(&parts.extensions);
         let path = parts.uri.path().trim_start_matches("/oversight");
         let path: Vec<String> = path
             .split('/')

@@ -20,6 +20,7 @@ use axum::routing::{get, post};
 use http::{HeaderValue, StatusCode, header};
 
 use super::authorize::MAX_REQUEST;
+use super::http::origin_of;
 use super::limit::AddressLimit;
 use super::opener::OccasionOpener;
 use super::password::Passwords;
@@ -27,7 +28,7 @@ use super::secrets::LaunchKey;
 use super::token::blank_row;
 use crate::access::catalogue;
 use crate::audit::{AuditLog, Origin};
-use crate::clock::{SharedClock, new_id};
+use crate::clock::SharedClock;
 use crate::occasion::PointOfCare;
 use crate::register::RegisterHandle;
 use crate::store::authorization::AuthorizationStore;
@@ -204,25 +205,14 @@ async fn css() -> Response {
     (headers, CSS).into_response()
 }
 
-fn origin_of(request: &Request) -> Origin {
-    request
-        .extensions()
-        .get::<Origin>()
-        .cloned()
-        .unwrap_or_else(|| Origin {
-            request_id: new_id().to_string(),
-            address: None,
-        })
-}
-
 async fn by_get(State(pages): State<Arc<Pages>>, request: Request) -> Response {
-    let origin = origin_of(&request);
+    let origin = origin_of(request.extensions());
     let query = request.uri().query().unwrap_or_default().as_bytes();
     pages.begin(query, origin, true).await.into_response()
 }
 
 async fn by_post(State(pages): State<Arc<Pages>>, request: Request) -> Response {
-    let origin = origin_of(&request);
+    let origin = origin_of(request.extensions());
     match form(request).await {
         Some(body) => pages.begin(&body, origin, false).await.into_response(),
         None => pages
@@ -241,7 +231,7 @@ async fn show(
     Path(journey): Path<String>,
     request: Request,
 ) -> Response {
-    let origin = origin_of(&request);
+    let origin = origin_of(request.extensions());
     let opened = pages.open(&journey, request.headers()).await;
     match opened {
         Ok((journey, cookie)) => pages
@@ -258,7 +248,7 @@ async fn step(
     Path((journey, step)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let origin = origin_of(&request);
+    let origin = origin_of(request.extensions());
     let headers = request.headers().clone();
     let Some(body) = form(request).await else {
         return pages
