@@ -33,9 +33,10 @@ use crate::oversight::reports::Reports;
 use crate::register::RegisterHandle;
 use crate::smart::fetch::HttpKeyFetcher;
 use crate::smart::http as endpoints;
-use crate::smart::id_token::{KeyRing, UserNames};
+use crate::smart::id_token::UserNames;
 use crate::smart::jwks::KeySource;
 use crate::smart::launch::Launcher;
+use crate::smart::ring::KeyRing;
 use crate::smart::routes::SmartParts;
 use crate::smart::secrets::LaunchKey;
 use crate::smart::token::TokenSettings;
@@ -70,7 +71,7 @@ pub struct GatewayParts {
     /// Key that seals NHS numbers at rest.
     pub seal: SealKey,
     /// The server's own signing keys.
-    pub ring: KeyRing,
+    pub ring: Arc<KeyRing>,
     /// Key of refresh tokens' pairs and of form tokens.
     pub launch_key: LaunchKey,
     /// URL of the trace service.
@@ -271,7 +272,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         occasions: Arc::clone(&occasions) as _,
         care: Arc::new(PointOfCare::new(Arc::clone(&occasions), worklist)),
         key: parts.launch_key,
-        ring: Arc::new(parts.ring),
+        ring: parts.ring,
         names: names.clone(),
     });
     let oversight = Arc::new(oversight_api(

@@ -174,7 +174,7 @@ macro_rules! each {
 
 each! {
     xml openhr emis_open emis_envelope systmone systmone_framing dates trace worklist assertion jwks scope details form
-    headers search register exclusions mappings config
+    authorize headers search register exclusions mappings config
 }
 
 // Each target has its file for libFuzzer, and its place in the manifest.

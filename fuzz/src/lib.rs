@@ -9,7 +9,7 @@ mod requests;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every parser of bytes from outside.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     ("xml", records::xml),
     ("openhr", records::emis),
     ("emis_open", records::emis),
@@ -24,6 +24,7 @@ pub const TARGETS: [Target; 20] = [
     ("scope", requests::scope),
     ("details", requests::details),
     ("form", requests::form),
+    ("authorize", requests::authorize),
     ("headers", requests::headers),
     ("search", requests::search),
     ("register", data::register),

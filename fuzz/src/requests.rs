@@ -1,4 +1,4 @@
-//! What clients send: assertions, key sets, scopes, occasions, forms, headers, searches.
+//! What clients send: assertions, key sets, scopes, occasions, forms, requests by browser, headers, searches.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
@@ -11,13 +11,17 @@ use openmig::api::request::{NetworkRule, negotiate};
 use openmig::audit::Origin;
 use openmig::fhir::kind::KINDS;
 use openmig::record::OdsCode;
+use openmig::register::{Client, ClientAuthentication, Register};
 use openmig::release::{Released, for_caller};
 use openmig::sandbox::mock::write::{Xml, openhr};
 use openmig::sandbox::population;
 use openmig::smart::assertion::Unverified;
+use openmig::smart::authorize::{self, Unfit};
 use openmig::smart::details;
 use openmig::smart::form::{Form, FormRequest};
 use openmig::smart::jwks::KeySet;
+use openmig::smart::launch_scope::{LaunchScopes, holds, narrowed};
+use openmig::smart::requester::requester;
 use openmig::smart::scope::{Allowance, ScopeRequest, ScopeSet};
 use openmig::tabs::catalogue::{TABS, TabSet};
 use openmig::tabs::search::{SearchAsk, search as select};
@@ -31,6 +35,71 @@ pub fn assertion(bytes: &[u8]) {
     let Some(jwt) = text(bytes) else { return };
     if let Ok(read) = Unverified::read(jwt) {
         let _ = (read.claimed_client(), read.kid(), read.algorithm());
+    }
+    // Its claims of GP Connect, as if somebody had signed them: who is named is one whom the register knows.
+    if let Ok(serde_json::Value::Object(claims)) = serde_json::from_slice(bytes) {
+        let client = &APPS.clients["app"];
+        let extensions = claims.get("extensions");
+        if let Ok(asks) = requester(extensions, &claims, client, &APPS, "urn:users") {
+            assert!(APPS.users.contains_key(&asks.clinician.username));
+        }
+    }
+}
+
+const REDIRECT: &str = "https://app.example/callback?own=1";
+
+/// A register with one app and nobody.
+static APPS: LazyLock<Register> = LazyLock::new(|| {
+    let app = Client {
+        id: "app".to_owned(),
+        name: None,
+        launches: Vec::new(),
+        authentication: ClientAuthentication::Public,
+        organisation: None,
+        named_clinician: false,
+        audit_of: None,
+        oversight: None,
+        may_introspect: false,
+        redirect_uris: vec![REDIRECT.to_owned()],
+    };
+    Register {
+        clients: [("app".to_owned(), app)].into(),
+        ..Register::default()
+    }
+});
+
+/// What an app asks of a browser, as a query or as a form. Whatever it holds, the browser is sent nowhere but to the app's own
+/// address, and what was sent comes back as one value of one parameter.
+pub fn authorize(bytes: &[u8]) {
+    let issuer = "http://127.0.0.1:8080/fhir/r4";
+    let sent_to = |location: &str| {
+        assert!(location.starts_with(REDIRECT), "sent elsewhere: {location}");
+        assert!(location.bytes().all(|byte| (0x21..0x7f).contains(&byte)));
+        let url = url::Url::parse(location).unwrap();
+        assert!(url.host_str() == Some("app.example") && url.fragment().is_none());
+        for name in ["own", "iss"] {
+            assert_eq!(
+                url.query_pairs().filter(|(known, _)| known == name).count(),
+                1
+            );
+        }
+        assert!(
+            url.query_pairs()
+                .filter(|(known, _)| known == "state")
+                .count()
+                <= 1
+        );
+    };
+    match authorize::read(bytes, issuer, &APPS) {
+        Ok(asked) => {
+            sent_to(&asked.back.with(issuer, &[("code", "c")]));
+            assert!(asked.client == "app" && asked.challenge.len() == 43);
+            let scopes = LaunchScopes::parse(&asked.scope).unwrap();
+            let granted = scopes.grant(Some(TabSet::ALL), asked.launch.is_some(), true);
+            assert!(!granted.is_empty());
+        }
+        Err(Unfit::Page(words)) => assert!(!words.is_empty()),
+        Err(Unfit::Back(back, error)) => sent_to(&back.with_error(issuer, &error)),
     }
 }
 
@@ -51,6 +120,23 @@ pub fn scope(bytes: &[u8]) {
             let granted = request.grant(&allowance).to_string();
             assert!(!granted.contains('*'), "a wildcard is granted: {granted}");
             assert_eq!(ScopeSet::parse_granted(&granted).to_string(), granted);
+        }
+    }
+    // The first line as an app's request, the second as its refresh: it is never more.
+    let (first, again) = asked.split_once('\n').unwrap_or((asked, asked));
+    if let Ok(scopes) = LaunchScopes::parse(first) {
+        let granted = scopes.grant(Some(TabSet::ALL), false, true);
+        let whole = ScopeSet::parse_granted(&granted);
+        for token in narrowed(&granted, first, again)
+            .iter()
+            .flat_map(|all| all.split(' '))
+        {
+            assert!(holds(&granted, token) || whole.narrowed(token, false).is_some());
+            let path = token.split('?').next().unwrap_or_default();
+            assert!(
+                !path.contains('*') && !path.starts_with("system/"),
+                "{token}"
+            );
         }
     }
 }

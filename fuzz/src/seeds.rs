@@ -161,6 +161,11 @@ const OCCASION: &str = r#"[{"type":"https://openmig.org/occasion","patient":"999
 const OVERRIDE: &str = r#"[{"type":"https://openmig.org/occasion","patient":"9990000018","treatment":"worklist",
 "override":{"reason":"unconscious","text":"Found collapsed at home"}}]"#;
 
+/// The claims of GP Connect's own example.
+const GP_CONNECT: &str = r#"{"reason_for_request":"directcare","requested_scope":"patient/*.read","requested_record":{"resourceType":"Patient","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]},"requesting_device":{"resourceType":"Device","model":"x","version":"1"},"requesting_organization":{"resourceType":"Organization","name":"x","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"Z9H01"}]},"requesting_practitioner":{"resourceType":"Practitioner","id":"1","identifier":[{"system":"https://fhir.nhs.uk/Id/sds-role-profile-id","value":"UNK"},{"system":"urn:users","value":"x"}],"name":{"family":["x"],"given":["y"],"prefix":["Dr"]}}}"#;
+const STANDALONE: &str = "response_type=code&client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fcallback%3Fown%3D1&state=s1&nonce=n1&scope=openid+fhirUser+launch%2Fpatient+patient%2F*.rs&aud=http%3A%2F%2F127.0.0.1%3A8080%2Ffhir%2Fr4&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+const EHR_LAUNCH: &str = "response_type=code&client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fcallback%3Fown%3D1&state=s2&launch=h1&scope=launch+patient%2FCondition.read&resource=http%3A%2F%2F127.0.0.1%3A8080%2Ffhir%2Fr4%2F&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&prompt=login";
+const AUTHORIZE_FAULTS: &str = "client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fcallback%3Fown%3D1&state=%0d%0aSet-Cookie%3Aa&response_type=token&state=";
 /// `{"alg":"RS384","typ":"JWT","kid":"k"}`, a payload, a signature that is none.
 const JWT: &str = "eyJhbGciOiJSUzM4NCIsInR5cCI6IkpXVCIsImtpZCI6ImsifQ.eyJpc3MiOiJhIiwic3ViIjoiYSIsImF1ZCI6ImIiLCJqdGkiOiJjIiwiZXhwIjoxfQ.c2ln";
 
@@ -192,7 +197,7 @@ fn small(seeds: &mut Vec<Seed>) {
     );
     add("trace", &[PDS]);
     add("worklist", &[r#"{"registered":true}"#]);
-    add("assertion", &[JWT]);
+    add("assertion", &[JWT, GP_CONNECT]);
     add("jwks", &[JWKS]);
     add(
         "scope",
@@ -200,8 +205,10 @@ fn small(seeds: &mut Vec<Seed>) {
             "system/*.rs",
             "system/Condition.rs?category=problem-list-item system/Observation.r patient/Patient.read",
             "system/AuditEvent.rs openid fhirUser launch",
+            "openid fhirUser launch/patient offline_access patient/*.rs\npatient/*.rs openid patient/Condition.r",
         ],
     );
+    add("authorize", &[STANDALONE, EHR_LAUNCH, AUTHORIZE_FAULTS]);
     add(
         "details",
         &[

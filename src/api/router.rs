@@ -38,7 +38,12 @@ pub fn router(
 ) -> Router {
     let below = Router::new().fallback(fhir).with_state(Arc::clone(&api));
     let path = base_path.trim_end_matches('/');
-    let cors = Cors::new(api.register.clone(), path);
+    let cors = Cors::new(
+        api.register.clone(),
+        Arc::clone(&api.tokens),
+        Arc::clone(&api.clock),
+        path,
+    );
     // The base with a slash at its end is none of the nested paths, but a Bundle may be sent there.
     let base = axum::routing::any(fhir).with_state(api);
     Router::new()

@@ -206,13 +206,14 @@ fn which(which: Which) -> (Held, Option<Timestamp>) {
 }
 
 /// One hold on one line, for people.
-fn words(row: &HoldRow) -> String {
+pub(super) fn words(row: &HoldRow) -> String {
     let what = match &row.held {
         Held::Organisation(ods) => format!("{ods} is suspended"),
         Held::Withdrawal(ods) => format!("{ods} has withdrawn"),
         Held::Practice(ods) => format!("{ods} has switched its sharing off"),
         Held::Pair { practice, viewer } => format!("{practice} shows nothing to {viewer}"),
         Held::User(username) => format!("`{username}` may no longer look"),
+        Held::Client(id) => format!("the client `{id}` is disabled"),
         Held::Everything => "nobody looks at anything".to_owned(),
         Held::ProgrammeEnd => "the programme has ended".to_owned(),
     };

@@ -1,13 +1,16 @@
 //! Sub-commands of the one binary.
 
 mod check_mappings;
+pub mod clients;
 mod deed;
 mod explain;
 mod hold;
+pub mod keys;
 mod map;
 mod opt_out;
 mod override_review;
 mod oversight;
+mod password_hash;
 mod place;
 mod register;
 mod report;
@@ -100,6 +103,12 @@ enum Command {
     },
     /// Why it was decided so, rule by rule; or what would be decided if
     Explain(Box<explain::ExplainCommand>),
+    /// Register OAuth clients, give them other secrets or keys, take them away
+    Clients(clients::ClientsCommand),
+    /// The server's own signing keys
+    Keys(keys::KeysCommand),
+    /// The hash of a password, read from standard input, for users.toml
+    PasswordHash,
     /// Suspend, withdraw, revoke, and give back on an assurance
     Hold(hold::HoldCommand),
     /// Reports beside a running gateway
@@ -238,6 +247,15 @@ pub fn run() -> ExitCode {
             block_on(async move { serve::run(&config).await.map_err(|error| error.to_string()) })
         }
         Command::Register { what } => register::run(what),
+        Command::Clients(command) => block_on(clients::run(command)),
+        Command::Keys(command) => block_on(keys::run(command)),
+        Command::PasswordHash => match password_hash::hashed(&mut std::io::stdin().lock()) {
+            Ok(hash) => {
+                println!("{hash}");
+                ExitCode::SUCCESS
+            }
+            Err(why) => fail(&why, 2),
+        },
         Command::Explain(command) => explain::run(*command),
         Command::OptOut(command) => block_on(opt_out::run(command)),
         Command::Override(command) => block_on(override_review::run(command)),

@@ -68,6 +68,18 @@ impl Place {
         })
     }
 
+    /// File of the server's signing keys.
+    ///
+    /// # Errors
+    /// The configuration cannot be read.
+    pub fn signing_key(&self) -> Result<PathBuf, ConfigError> {
+        Ok(match (&self.data, &self.config) {
+            (Some(data), _) => data.join("keys").join("sandbox-server.jwk.json"),
+            (None, Some(config)) => Config::load(config)?.secrets.signing_key,
+            (None, None) => PathBuf::new(),
+        })
+    }
+
     /// It is a sandbox's.
     #[must_use]
     pub fn is_sandbox(&self) -> bool {

@@ -17,9 +17,8 @@ use crate::oversight::delivery::{Courier, RouteError, Routes, RoutesHandle};
 use crate::record::date::london;
 use crate::register::watch::RegisterWatch;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
-use crate::smart::id_token::KeyRing;
+use crate::smart::ring::{KeyWatch, RingError};
 use crate::smart::secrets::LaunchKey;
-use crate::smart::signing::{SigningError, SigningKey};
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 
@@ -38,9 +37,9 @@ pub enum ServeError {
     /// Sealing key.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// Signing key.
-    #[error("the signing key cannot be used: {0}")]
-    Signing(#[from] SigningError),
+    /// Signing keys.
+    #[error(transparent)]
+    Signing(#[from] RingError),
     /// The stages.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -61,9 +60,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let register = Register::load(&config.register_dir, clock.now().to_zoned(london()).date())?;
     std::fs::create_dir_all(&config.state_dir)?;
-    let key = std::fs::read(&config.secrets.signing_key)?;
-    let key: serde_json::Value = serde_json::from_slice(&key)
-        .map_err(|_| ServeError::File("the signing key is not a JWK".to_owned()))?;
+    let keys = KeyWatch::begin(&config.secrets.signing_key)?;
     let ranges =
         |texts: &[String]| AddressRanges::parse(texts).map_err(|error| ServeError::File(error.0));
     let user_base = config
@@ -96,7 +93,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         clock,
         ids: IdKey::new(secret_32(&config.secrets.id_key)?),
         seal: SealKey::new(&sealing)?,
-        ring: KeyRing::new(SigningKey::from_jwk(&key)?, Vec::new()),
+        ring: keys.ring(),
         launch_key: LaunchKey::derive(&sealing),
         trace: config.services.trace.clone(),
         worklist: config.services.worklist.clone(),
@@ -143,6 +140,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         () = alarms.watch() => Ok(()),
         () = exclusions => Ok(()),
         () = watch.run() => Ok(()),
+        () = keys.run() => Ok(()),
         () = courier.run() => Ok(()),
     }
 }

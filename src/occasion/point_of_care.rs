@@ -92,6 +92,22 @@ impl PointOfCare {
         }
     }
 
+    /// Ends an occasion that was opened and of which nothing can come: its launch was used by another, or its code cannot be
+    /// kept. Best effort: where the store does not answer it ends with its window, without a token.
+    pub async fn give_up(&self, asker: &Asker, occasion: &str) {
+        let Asker {
+            client_id,
+            clinician,
+            origin,
+        } = asker;
+        let ended = self
+            .occasions
+            .withdraw(occasion, client_id, clinician, origin.clone());
+        if ended.await.is_err() {
+            tracing::warn!(occasion, "an occasion without a code could not be ended");
+        }
+    }
+
     /// Everyone who can be picked, in the worklist's order.
     ///
     /// # Errors

@@ -234,6 +234,13 @@ impl HoldService {
             return true;
         }
         let own = |ods: &OdsCode| actor.organisations().contains(ods);
+        if let Held::Client(id) = &row.held {
+            let client = register.clients.get(id);
+            return client
+                .and_then(|client| client.organisation.as_ref())
+                .is_some_and(own)
+                || row.placed_for.as_ref().is_some_and(own);
+        }
         let (organisation, viewer, username) = row.held.parts();
         match (organisation, viewer, username) {
             (None, None, None) => true,
@@ -312,6 +319,18 @@ fn may_place(
                 return Ok(Some(ods.clone()));
             }
         }
+        Held::Client(id) => {
+            let client = register.clients.get(id).ok_or_else(|| {
+                HoldError::Unknown("The register knows no such client.".to_owned())
+            })?;
+            // Whoever answers for an organisation's access answers for its systems too.
+            if let Some(ods) = &client.organisation
+                && (actor.must(Duty::ReviewAccess, ods).is_ok()
+                    || actor.must(Duty::RunPractice, ods).is_ok())
+            {
+                return Ok(Some(ods.clone()));
+            }
+        }
         Held::Everything | Held::ProgrammeEnd => {}
     }
     actor.must_govern()?;
@@ -365,7 +384,8 @@ fn fill(
     register_hash: &str,
     now: Timestamp,
 ) {
-    let (organisation, viewer, username) = row.held.parts();
+    let (organisation, viewer, subject) = row.held.parts();
+    let is_client = matches!(row.held, Held::Client(_));
     entry.at = now;
     entry.what = What::Oversight(Overseen {
         interaction: Interaction {
@@ -391,7 +411,8 @@ fn fill(
             "kind": row.held.kind(),
             "organisation": organisation.map(|ods| &ods.0),
             "viewer": viewer.map(|ods| &ods.0),
-            "user": username,
+            "user": subject.filter(|_| !is_client),
+            "client": subject.filter(|_| is_client),
             "placed_for": row.placed_for.as_ref().map(|ods| &ods.0),
             "starts_at": row.starts_at.to_string(),
         })
@@ -443,6 +464,15 @@ fn notices(register: &Register, row: &HoldRow, lifted: bool, now: Timestamp) -> 
                 .get(username)
                 .map(|user| user.organisations.clone())
                 .unwrap_or_default(),
+        ),
+        Held::Client(id) => (
+            NoticeKind::Suspension,
+            register
+                .clients
+                .get(id)
+                .and_then(|client| client.organisation.clone())
+                .into_iter()
+                .collect(),
         ),
         Held::Everything => (NoticeKind::Suspension, parties(None)),
         Held::ProgrammeEnd => (NoticeKind::Decommission, parties(None)),

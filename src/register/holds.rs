@@ -17,6 +17,8 @@ pub struct Holds {
     pub organisations: BTreeSet<OdsCode>,
     /// Users that may no longer look (R108).
     pub users: BTreeSet<String>,
+    /// OAuth clients that get no token.
+    pub clients: BTreeSet<String>,
     /// (practice, viewer): this practice shows nothing to this viewer (R155).
     pub pairs: BTreeSet<(OdsCode, OdsCode)>,
     /// Practices that show nothing to anybody, and still see their own trail (R005).
@@ -46,6 +48,9 @@ impl Holds {
                 }
                 Held::User(username) => {
                     holds.users.insert(username.clone());
+                }
+                Held::Client(id) => {
+                    holds.clients.insert(id.clone());
                 }
                 Held::Everything | Held::ProgrammeEnd => holds.everything = true,
             }

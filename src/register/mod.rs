@@ -4,6 +4,7 @@
 
 mod agreement;
 mod clients;
+pub mod edit;
 mod gateway;
 mod holds;
 mod load;

@@ -2,8 +2,7 @@
 //!
 //! Made at the first start, kept in the state folder (0600), used again later, so that a developer's copy stays good.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use crate::clock::new_id;
 use crate::fhir::uri::{ACT_REASON, ODS_CODE};
 use crate::record::OdsCode;
 use crate::register::GROUP;
+use crate::smart::ring::{RingError, write_private};
 use crate::smart::signing::{SigningAlgorithm, SigningError, SigningKey, generate_jwk};
 
 /// The base of every sandbox user's `subject_id`.
@@ -54,6 +54,9 @@ pub enum KeysError {
     /// No key can be made or used.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// A key file cannot be written.
+    #[error(transparent)]
+    Ring(#[from] RingError),
     /// No such client.
     #[error("no sandbox client of this name has a key")]
     UnknownClient,
@@ -68,7 +71,8 @@ struct Held {
 /// All keys of a sandbox.
 pub struct SandboxKeys {
     clients: Vec<Held>,
-    server: Held,
+    /// File of the server's own signing keys (`crate::smart::ring`).
+    pub server_file: PathBuf,
 }
 
 impl SandboxKeys {
@@ -81,35 +85,32 @@ impl SandboxKeys {
             path: folder.to_owned(),
             source,
         })?;
-        let wanted = KEY_CLIENTS.into_iter().chain([SERVER]);
-        let mut held = std::thread::scope(|scope| {
-            let threads: Vec<_> = wanted
+        let server_file = folder.join(format!("{}.jwk.json", SERVER.0));
+        let clients = std::thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                // Once rotated it holds more than one.
+                if server_file.exists() {
+                    return Ok(());
+                }
+                load_or_create_one(folder, SERVER.0, SERVER.1).map(drop)
+            });
+            let threads: Vec<_> = KEY_CLIENTS
+                .into_iter()
                 .map(|(name, algorithm)| {
                     scope.spawn(move || load_or_create_one(folder, name, algorithm))
                 })
                 .collect();
+            let lost = || KeysError::Signing(SigningError::Crypto);
+            server.join().map_err(|_| lost())??;
             threads
                 .into_iter()
-                .map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or(Err(KeysError::Signing(SigningError::Crypto)))
-                })
+                .map(|thread| thread.join().unwrap_or_else(|_| Err(lost())))
                 .collect::<Result<Vec<_>, _>>()
         })?;
-        let server = held.pop().ok_or(KeysError::UnknownClient)?;
         Ok(Self {
-            clients: held,
-            server,
+            clients,
+            server_file,
         })
-    }
-
-    /// The server's signing key, as a key of its own.
-    ///
-    /// # Errors
-    /// The cryptographic library.
-    pub fn server(&self) -> Result<SigningKey, KeysError> {
-        Ok(SigningKey::from_jwk(&self.server.private)?)
     }
 
     /// The private JWK that `/sandbox/keys/<client_id>.jwk.json` serves.
@@ -191,7 +192,7 @@ fn load_or_create_one(
         })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let jwk = generate_jwk(&format!("{name}-1"), algorithm)?;
-            write_private(&path, &jwk).map_err(file)?;
+            write_private(&path, &jwk.to_string())?;
             jwk
         }
         Err(error) => return Err(file(error)),
@@ -201,20 +202,6 @@ fn load_or_create_one(
         source,
     })?;
     Ok(Held { name, private, key })
-}
-
-/// Whole or not at all, and readable by the owner alone from the first byte.
-fn write_private(path: &Path, jwk: &Value) -> std::io::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    let _ = fs::remove_file(&unfinished);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&unfinished)?;
-    file.write_all(jwk.to_string().as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]
@@ -244,7 +231,8 @@ mod tests {
                 assert_eq!(mode.mode() & 0o777, 0o600);
             }
         }
-        assert_eq!(keys.server().unwrap().public_jwk()["alg"], "RS256");
+        let server = fs::read(&keys.server_file).unwrap();
+        assert_eq!(crate::smart::ring::read(&server).unwrap().len(), 1);
         for (client, _) in KEY_CLIENTS {
             let ods = OdsCode("Z9H01".to_owned());
             let now = Timestamp::from_second(1_800_000_000).unwrap();

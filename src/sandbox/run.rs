@@ -31,7 +31,7 @@ use crate::record::date::london;
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::RegisterHandle;
 use crate::register::watch::RegisterWatch;
-use crate::smart::id_token::KeyRing;
+use crate::smart::ring::{KeyWatch, RingError};
 use crate::smart::secrets::LaunchKey;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, StoreError};
@@ -101,6 +101,9 @@ pub enum SandboxError {
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The server's own signing keys.
+    #[error(transparent)]
+    Ring(#[from] RingError),
     /// Register.
     #[error(transparent)]
     Register(#[from] SandboxRegisterError),
@@ -199,7 +202,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         .with_gateway(format!("http://127.0.0.1:{}", ports.gateway));
     let mocks = Arc::new(mocks);
     let issuer = format!("http://127.0.0.1:{}/fhir/r4", ports.gateway);
-    let ring = KeyRing::new(keys.server()?, Vec::new());
+    let key_watch = KeyWatch::begin(&keys.server_file)?;
     let launcher = Arc::new(OnceLock::new());
     let launches = super::launch::routes(Arc::new(LaunchState {
         people: Arc::clone(&people),
@@ -252,7 +255,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         clock: Arc::clone(&clock) as _,
         ids,
         seal,
-        ring,
+        ring: key_watch.ring(),
         launch_key: LaunchKey::derive(&sealing),
         trace: format!("http://127.0.0.1:{}", ports.trace),
         worklist: format!("http://127.0.0.1:{}", ports.ehr),
@@ -305,6 +308,10 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     });
     servers.spawn(async move {
         watch.run().await;
+        Ok(())
+    });
+    servers.spawn(async move {
+        key_watch.run().await;
         Ok(())
     });
     servers.spawn(async move {

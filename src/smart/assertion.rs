@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
 
 use super::jwks::{ALGORITHMS, KeyError};
+use super::requester::GP_CONNECT;
 use crate::register::ClientAuthentication;
 
 /// Why an assertion is refused; each text names what is wrong and repeats nothing that was sent.
@@ -94,6 +95,8 @@ pub struct Assertion {
     pub keep_until: Timestamp,
     /// The `extensions` claim as sent.
     pub extensions: Option<Value>,
+    /// The claims of GP Connect that were sent ([`super::requester`]).
+    pub gp_connect: Map<String, Value>,
 }
 
 impl<'a> Unverified<'a> {
@@ -239,6 +242,10 @@ impl<'a> Unverified<'a> {
         Ok(Assertion {
             jti: jti.to_owned(),
             keep_until,
+            gp_connect: GP_CONNECT
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), self.claims.get(name)?.clone())))
+                .collect(),
             extensions: self.claims.get("extensions").cloned(),
         })
     }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header;
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -34,6 +34,8 @@ pub struct Authenticated {
     pub by_key: bool,
     /// `extensions` of the assertion.
     pub extensions: Option<Value>,
+    /// Claims of GP Connect in the assertion.
+    pub gp_connect: Map<String, Value>,
 }
 
 /// Checks client authentication.
@@ -92,6 +94,22 @@ impl Authenticator {
             .map_or(true, |holds| holds.users.contains(username))
     }
 
+    /// Is this client disabled?
+    #[must_use]
+    pub fn is_client_held(&self, id: &str) -> bool {
+        self.register
+            .holds(self.clock.now())
+            .map_or(true, |holds| holds.clients.contains(id))
+    }
+
+    fn enabled(&self, who: Authenticated) -> Result<Authenticated, OAuthError> {
+        if self.is_client_held(&who.client.id) {
+            Err(OAuthError::invalid_client("The client is disabled."))
+        } else {
+            Ok(who)
+        }
+    }
+
     /// Who asks?
     ///
     /// # Errors
@@ -106,8 +124,8 @@ impl Authenticator {
             form.get("client_assertion").is_some() || form.get("client_assertion_type").is_some();
         let by_secret = form.get("client_secret").is_some();
         match (by_header, by_assertion, by_secret) {
-            (true, false, false) => self.by_basic(request, form),
-            (false, true, false) => self.by_assertion(form).await,
+            (true, false, false) => self.enabled(self.by_basic(request, form)?),
+            (false, true, false) => self.enabled(self.by_assertion(form).await?),
             (false, false, false) => Err(OAuthError::invalid_request(
                 "The parameter client_assertion is missing.",
             )),
@@ -153,14 +171,14 @@ impl Authenticator {
         let id = form.required("client_id")?;
         let register = self.register();
         match register.clients.get(id) {
-            Some(client) if matches!(client.authentication, ClientAuthentication::Public) => {
-                Ok(Authenticated {
+            Some(client) if matches!(client.authentication, ClientAuthentication::Public) => self
+                .enabled(Authenticated {
                     client: client.clone(),
                     register,
                     by_key: false,
                     extensions: None,
-                })
-            }
+                    gp_connect: Map::new(),
+                }),
             _ => Err(OAuthError::invalid_client(
                 "The client is not known, or must authenticate.",
             )),
@@ -227,6 +245,7 @@ impl Authenticator {
             register,
             by_key: true,
             extensions: assertion.extensions,
+            gp_connect: assertion.gp_connect,
         })
     }
 
@@ -261,6 +280,7 @@ impl Authenticator {
             register,
             by_key: false,
             extensions: None,
+            gp_connect: Map::new(),
         })
     }
 }

@@ -27,20 +27,33 @@ pub enum ClinicianError {
     #[error("the client assertion's subject_id does not belong to the client's organisation")]
     OtherOrganisation,
     /// Another purpose than treatment (R106).
-    #[error("the client assertion's purpose_of_use must be v3-ActReason TREAT")]
+    #[error(
+        "the client assertion's purpose_of_use must be v3-ActReason TREAT, its reason_for_request directcare"
+    )]
     Purpose,
+    /// A claim of GP Connect is missing or of another form.
+    #[error("the client assertion's {0} is missing or unusable")]
+    GpConnect(&'static str),
+    /// Two claims do not say the same.
+    #[error("the client assertion's {0} do not say the same")]
+    Conflict(&'static str),
 }
 
-/// Reads and checks the claim. `user_base` is the issuer's registered base of `subject_id`, without the `#`.
-///
-/// # Errors
-/// What is missing, unknown or another organisation's.
-pub fn clinician(
-    extensions: Option<&Value>,
-    client: &Client,
-    register: &Register,
-    user_base: &str,
-) -> Result<ClinicianClaim, ClinicianError> {
+/// Somebody named in an assertion, whom nobody has looked up yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    /// Username.
+    pub(super) username: String,
+    /// For which organisation.
+    pub(super) organisation: OdsCode,
+    /// Name as sent.
+    pub(super) name: Option<String>,
+    /// Role as sent.
+    pub(super) role: Option<String>,
+}
+
+/// Reads `extensions["hl7-b2b"]`. `user_base` is the issuer's registered base of `subject_id`, without the `#`.
+pub(super) fn named(extensions: Option<&Value>, user_base: &str) -> Result<Named, ClinicianError> {
     let claim = extensions
         .and_then(|extensions| extensions.get("hl7-b2b"))
         .and_then(Value::as_object)
@@ -63,19 +76,7 @@ pub fn clinician(
     let organisation = after_hash(organisation, ODS_CODE)
         .map(|code| OdsCode(code.to_owned()))
         .ok_or(ClinicianError::Organisation)?;
-    if client
-        .organisation
-        .as_ref()
-        .is_some_and(|own| *own != organisation)
-    {
-        return Err(ClinicianError::Organisation);
-    }
-    let user = after_hash(subject, user_base)
-        .and_then(|username| register.users.get(username))
-        .ok_or(ClinicianError::UnknownUser)?;
-    if !user.organisations.contains(&organisation) {
-        return Err(ClinicianError::OtherOrganisation);
-    }
+    let username = after_hash(subject, user_base).ok_or(ClinicianError::UnknownUser)?;
     let treatment = |purpose: &Value| {
         purpose
             .as_str()
@@ -86,11 +87,42 @@ pub fn clinician(
         return Err(ClinicianError::Purpose);
     }
     let recorded = |name: &str| text(name).map(|text| text.chars().take(200).collect());
+    Ok(Named {
+        username: username.to_owned(),
+        name: recorded("subject_name"),
+        role: recorded("subject_role"),
+        organisation,
+    })
+}
+
+/// Is the organisation the client's, and does the register know this person there?
+///
+/// # Errors
+/// It does not.
+pub(super) fn accepted(
+    named: Named,
+    client: &Client,
+    register: &Register,
+) -> Result<ClinicianClaim, ClinicianError> {
+    if client
+        .organisation
+        .as_ref()
+        .is_some_and(|own| *own != named.organisation)
+    {
+        return Err(ClinicianError::Organisation);
+    }
+    let user = register
+        .users
+        .get(&named.username)
+        .ok_or(ClinicianError::UnknownUser)?;
+    if !user.organisations.contains(&named.organisation) {
+        return Err(ClinicianError::OtherOrganisation);
+    }
     Ok(ClinicianClaim {
         username: user.username.clone(),
-        name: recorded("subject_name"),
-        claimed_role: recorded("subject_role"),
-        organisation,
+        name: named.name,
+        claimed_role: named.role,
+        organisation: named.organisation,
         assurance: "asserted",
     })
 }

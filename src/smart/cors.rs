@@ -1,17 +1,25 @@
 //! Which pages of other origins may read our answers (D14): anybody's for discovery, which says so itself; for tokens and
-//! FHIR those at which a registered client receives its codes. Never with the browser's own credentials.
+//! FHIR those at which a registered client receives its codes, and with a token that client alone. Never with the browser's
+//! own credentials.
+
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use crate::register::{Register, RegisterHandle};
+use super::caller::{Unauthorized, authenticate};
+use crate::clock::SharedClock;
+use crate::register::{Client, Register, RegisterHandle};
+use crate::store::TokenStore;
 
 /// The rule.
 #[derive(Clone)]
 pub struct Cors {
     register: RegisterHandle,
+    tokens: Arc<dyn TokenStore>,
+    clock: SharedClock,
     /// Path of the FHIR base.
     base: String,
 }
@@ -26,9 +34,16 @@ const EXPOSED: HeaderValue =
 impl Cors {
     /// For what lies below `base`.
     #[must_use]
-    pub fn new(register: RegisterHandle, base: &str) -> Self {
+    pub fn new(
+        register: RegisterHandle,
+        tokens: Arc<dyn TokenStore>,
+        clock: SharedClock,
+        base: &str,
+    ) -> Self {
         Self {
             register,
+            tokens,
+            clock,
             base: base.trim_end_matches('/').to_owned(),
         }
     }
@@ -57,9 +72,36 @@ fn is_registered(register: &Register, origin: &str) -> bool {
     register
         .clients
         .values()
-        .flat_map(|client| &client.redirect_uris)
+        .any(|client| is_own(client, origin))
+}
+
+/// Is this the origin of a page at which this client signs people in?
+fn is_own(client: &Client, origin: &str) -> bool {
+    client
+        .redirect_uris
+        .iter()
         .filter_map(|uri| url::Url::parse(uri).ok())
         .any(|uri| uri.origin().is_tuple() && uri.origin().ascii_serialization() == origin)
+}
+
+impl Cors {
+    /// May a page of this origin read the answer? With a live token only one of the token's own client: another app's page
+    /// has no business with it. Without one the answer holds nothing, and every registered page may read that it does not.
+    fn lets(&self, origin: &HeaderValue, authorization: Option<&HeaderValue>) -> bool {
+        let Ok(origin) = origin.to_str() else {
+            return false;
+        };
+        let register = self.register.current();
+        let header = authorization.map(|value| value.to_str().unwrap_or_default());
+        match authenticate(header, self.tokens.as_ref(), self.clock.now()) {
+            Ok(caller) => register
+                .clients
+                .get(&caller.client)
+                .is_some_and(|client| is_own(client, origin)),
+            Err(Unauthorized::Missing | Unauthorized::Invalid) => is_registered(&register, origin),
+            Err(Unauthorized::Store(_)) => false,
+        }
+    }
 }
 
 /// The layer.
@@ -77,10 +119,12 @@ pub async fn allow(State(cors): State<Cors>, request: Request, next: Next) -> Re
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let allowed = match &origin {
         _ if open => Some(HeaderValue::from_static("*")),
-        Some(origin) => origin
-            .to_str()
-            .is_ok_and(|origin| is_registered(&cors.register.current(), origin))
-            .then(|| origin.clone()),
+        Some(origin) => {
+            // A preflight never brings a token; and at the token endpoint the header is a client's own credential.
+            let authorization = request.headers().get(header::AUTHORIZATION);
+            cors.lets(origin, authorization.filter(|_| !asked))
+                .then(|| origin.clone())
+        }
         None => None,
     };
     let mut response = if asked {
@@ -115,7 +159,67 @@ fn say(headers: &mut HeaderMap, allowed: Option<HeaderValue>, asked: bool, open:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smart::fakes::register;
+    use crate::clock::FixedClock;
+    use crate::smart::fakes::{FakeStore, register, row};
+
+    // D14, issue 6 point 8: with a live token only its own client's pages
+    #[test]
+    fn a_token_is_for_its_own_clients_pages() {
+        let mut register = register();
+        for (id, uri) in [
+            ("sandbox-spa", "https://spa.example/app"),
+            ("sandbox-web", "https://web.example/app"),
+        ] {
+            let client = register.clients.get_mut(id).unwrap();
+            client.redirect_uris = vec![uri.to_owned()];
+        }
+        let store = FakeStore::default();
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let later = now
+            .checked_add(jiff::SignedDuration::from_secs(60))
+            .unwrap();
+        for (token, client, until) in [
+            ("spa", "sandbox-spa", later),
+            ("gone", "no-longer-registered", later),
+            ("dead", "sandbox-spa", now),
+        ] {
+            let row = row(token, client, until);
+            store.rows.lock().unwrap().insert(row.hash, row);
+        }
+        let cors = |store| {
+            Cors::new(
+                RegisterHandle::new(register.clone()),
+                Arc::new(store),
+                Arc::new(FixedClock(now)),
+                "/fhir/r4",
+            )
+        };
+        let rule = cors(store);
+        let lets = |rule: &Cors, origin: &'static str, token: &'static str| {
+            let token = (!token.is_empty()).then(|| HeaderValue::from_static(token));
+            rule.lets(&HeaderValue::from_static(origin), token.as_ref())
+        };
+        let (spa, web) = ("https://spa.example", "https://web.example");
+        for (origin, token, allowed) in [
+            (spa, "Bearer spa", true),
+            (web, "Bearer spa", false),
+            ("https://evil.example", "Bearer spa", false),
+            (spa, "Bearer gone", false),
+            // nothing is in the answer but that the token is none
+            (web, "Bearer dead", true),
+            (web, "", true),
+            ("https://evil.example", "", false),
+            // a client's own credential at the token endpoint
+            (web, "Basic c2FuZGJveC13ZWI6eA==", true),
+        ] {
+            assert_eq!(lets(&rule, origin, token), allowed, "{origin} {token}");
+        }
+        let broken = cors(FakeStore {
+            broken: true,
+            ..FakeStore::default()
+        });
+        assert!(!lets(&broken, spa, "Bearer spa"));
+    }
 
     // D14, DISC-13..15: no origin is repeated that no client has
     #[test]
@@ -139,7 +243,16 @@ mod tests {
         ] {
             assert_eq!(is_registered(&register, origin), known, "{origin}");
         }
-        let cors = Cors::new(RegisterHandle::new(register), "/fhir/r4");
+        let (store, clock) = (
+            FakeStore::default(),
+            FixedClock(jiff::Timestamp::UNIX_EPOCH),
+        );
+        let cors = Cors::new(
+            RegisterHandle::new(register),
+            Arc::new(store),
+            Arc::new(clock),
+            "/fhir/r4",
+        );
         for path in ["/fhir/r4/token", "/fhir/r4/Patient/x", "/fhir/r4/revoke"] {
             assert!(cors.covers(path) && !cors.is_open(path), "{path}");
         }

@@ -13,9 +13,10 @@ use subtle::ConstantTimeEq;
 use super::answer::{OAuthError, TokenResponse};
 use super::details;
 use super::form::Form;
-use super::id_token::{KeyRing, UserNames};
+use super::id_token::UserNames;
 use super::launch_scope::{holds, narrowed};
 use super::opener::{OccasionOpener, ResumeAsk};
+use super::ring::KeyRing;
 use super::secrets::{LaunchKey, random_token};
 use super::token::{token_hash, token_id};
 use crate::audit::AuditEntry;
@@ -118,7 +119,7 @@ impl Grants {
             let claims = self.names.claims(grant, &user, token.issued_at);
             let id_token = self
                 .ring
-                .sign(&claims)
+                .sign(&claims, token.issued_at)
                 .map_err(|_| OAuthError::unavailable())?;
             body["id_token"] = id_token.into();
         }
@@ -166,7 +167,7 @@ impl Grants {
         }
         let scopes = match form.get("scope") {
             None => grant.scopes.clone(),
-            Some(asked) => narrowed(&grant.scopes, asked).ok_or_else(|| {
+            Some(asked) => narrowed(&grant.scopes, &grant.asked, asked).ok_or_else(|| {
                 OAuthError::invalid_scope("A refresh cannot ask for more than was granted.")
             })?,
         };

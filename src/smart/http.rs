@@ -14,10 +14,11 @@ use super::form::{FormRequest, MAX_FORM};
 use super::introspect::IntrospectionEndpoint;
 use super::launch::LaunchEndpoint;
 use super::revoke::RevocationEndpoint;
+use super::ring::KeyRing;
 use super::token::TokenEndpoint;
 use super::withdraw::WithdrawalEndpoint;
 use crate::audit::Origin;
-use crate::clock::new_id;
+use crate::clock::{SharedClock, new_id};
 
 /// `POST <issuer>/token`.
 pub async fn token(State(endpoint): State<Arc<TokenEndpoint>>, request: Request) -> TokenResponse {
@@ -72,8 +73,8 @@ pub async fn openid_configuration(State(discovery): State<Arc<Discovery>>) -> Re
 }
 
 /// `GET <issuer>/jwks`: the server's own public keys (D13).
-pub async fn jwks(State(keys): State<Arc<Value>>) -> Response {
-    json(&keys)
+pub async fn jwks(State((ring, clock)): State<(Arc<KeyRing>, SharedClock)>) -> Response {
+    json(&ring.public_jwks(clock.now()))
 }
 
 fn json(document: &Value) -> Response {
@@ -130,11 +131,9 @@ mod tests {
     #[tokio::test]
     async fn documents_are_json_whatever_is_accepted() {
         let jwk = generate_jwk("server", SigningAlgorithm::Rs256).unwrap();
-        let key = Arc::new(
-            crate::smart::signing::SigningKey::from_jwk(&jwk)
-                .unwrap()
-                .public_jwks(),
-        );
+        let keys = crate::smart::ring::read(jwk.to_string().as_bytes()).unwrap();
+        let clock: SharedClock = Arc::new(crate::clock::SystemClock);
+        let key = (Arc::new(KeyRing::new(keys)), clock);
         let app = Router::new()
             .route("/smart", get(smart_configuration))
             .route("/oauth", get(authorization_server))

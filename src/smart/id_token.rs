@@ -1,48 +1,16 @@
-//! Who signed in, as an OIDC id token (T12), and the keys that sign it.
+//! Who signed in, as an OIDC id token (T12); [`super::ring`] signs it.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::launch_scope::holds;
-use super::signing::{SigningError, SigningKey};
-use crate::fhir::IdKey;
+use crate::fhir::{IdKey, PatientId};
+use crate::record::NhsNumber;
 use crate::register::User;
 use crate::store::authorization::GrantRow;
 
 /// An id token is for the moment of signing in.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
-
-/// The key that signs, and the public halves of those that did before, until what they signed is dead.
-#[derive(Debug)]
-pub struct KeyRing {
-    current: SigningKey,
-    former: Vec<Value>,
-}
-
-impl KeyRing {
-    /// `former` are public JWKs.
-    #[must_use]
-    pub fn new(current: SigningKey, former: Vec<Value>) -> Self {
-        Self { current, former }
-    }
-
-    /// All public keys, the current one first (D13).
-    #[must_use]
-    pub fn public_jwks(&self) -> Value {
-        let keys: Vec<&Value> = std::iter::once(self.current.public_jwk())
-            .chain(&self.former)
-            .collect();
-        json!({"keys": keys})
-    }
-
-    /// Signs with the current key.
-    ///
-    /// # Errors
-    /// The library failed.
-    pub fn sign(&self, claims: &Value) -> Result<String, SigningError> {
-        self.current.sign(claims)
-    }
-}
 
 /// Names users towards apps.
 #[derive(Debug, Clone)]
@@ -65,6 +33,12 @@ impl UserNames {
     #[must_use]
     pub fn id(&self, username: &str) -> String {
         self.ids.user(username)
+    }
+
+    /// The FHIR id of a patient.
+    #[must_use]
+    pub fn patient(&self, number: &NhsNumber) -> PatientId {
+        self.ids.patient(number)
     }
 
     /// `fhirUser`: the Practitioner's address.

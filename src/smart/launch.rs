@@ -82,6 +82,11 @@ impl Launcher {
         if app.is_none_or(|app| app.redirect_uris.is_empty()) {
             return Err(LaunchError::Client);
         }
+        match self.register.holds(self.clock.now()) {
+            Ok(holds) if holds.clients.contains(&ask.client) => return Err(LaunchError::Client),
+            Ok(_) => {}
+            Err(_) => return Err(LaunchError::Unavailable),
+        }
         if !register.users.contains_key(&ask.username) {
             return Err(LaunchError::User);
         }

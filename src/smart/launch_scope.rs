@@ -1,7 +1,7 @@
 //! The scopes of an app launch that name no resource: who signed in, launch context, refreshing (SMART App Launch 2.2,
 //! "Scopes and launch context").
 
-use super::scope::{Allowance, ScopeError, ScopeRequest};
+use super::scope::{Allowance, ScopeError, ScopeRequest, ScopeSet};
 use crate::tabs::catalogue::TabSet;
 
 /// The scopes of this kind, as they are written.
@@ -79,17 +79,39 @@ impl LaunchScopes {
     }
 }
 
-/// Scopes for a refreshed access token: those of the request that were granted; `None` where one was not (T9).
+/// Scopes for a refreshed access token; `None` where more is asked than was granted (T9, RFC 6749 section 6). `first` is the
+/// request that the grant came of. Nothing is ever granted here that was not granted then: what may be named is a scope of the
+/// grant, a narrower one, or one of the first request, which stands for what was granted of it. The first request as a whole
+/// asks for the same again, like no scope at all.
 #[must_use]
-pub fn narrowed(granted: &str, asked: &str) -> Option<String> {
-    let granted: Vec<&str> = granted.split(' ').collect();
-    let mut narrowed: Vec<&str> = Vec::new();
+pub fn narrowed(granted: &str, first: &str, asked: &str) -> Option<String> {
+    let tokens = |text: &str| -> Vec<String> {
+        let mut tokens: Vec<String> = text
+            .split(' ')
+            .filter(|token| !token.is_empty())
+            .map(str::to_owned)
+            .collect();
+        tokens.sort();
+        tokens.dedup();
+        tokens
+    };
+    let first = tokens(first);
+    if !first.is_empty() && tokens(asked) == first {
+        return Some(granted.to_owned());
+    }
+    let resources = ScopeSet::parse_granted(granted);
+    let mut narrowed: Vec<String> = Vec::new();
     for token in asked.split(' ').filter(|token| !token.is_empty()) {
-        if !granted.contains(&token) {
-            return None;
-        }
-        if !narrowed.contains(&token) {
-            narrowed.push(token);
+        let of_it = if holds(granted, token) {
+            vec![token.to_owned()]
+        } else {
+            let at_first = first.iter().any(|one| one == token);
+            resources.narrowed(token, at_first)?
+        };
+        for scope in of_it {
+            if !narrowed.contains(&scope) {
+                narrowed.push(scope);
+            }
         }
     }
     (!narrowed.is_empty()).then(|| narrowed.join(" "))
@@ -160,20 +182,81 @@ mod tests {
         );
     }
 
-    // T9
+    // T9, RFC 6749 section 6
     #[test]
     fn a_refresh_may_narrow_and_never_widen() {
-        let granted = "openid patient/Patient.rs patient/Condition.rs";
-        assert_eq!(
-            narrowed(granted, "patient/Patient.rs patient/Patient.rs").as_deref(),
-            Some("patient/Patient.rs")
+        let granted = "openid patient/Patient.rs patient/Condition.rs patient/Observation.rs?category=laboratory";
+        let narrow = |asked: &str| narrowed(granted, "", asked);
+        for (asked, given) in [
+            (
+                "patient/Patient.rs patient/Patient.rs",
+                "patient/Patient.rs",
+            ),
+            ("patient/Patient.r openid", "patient/Patient.r openid"),
+            ("patient/Condition.s", "patient/Condition.s"),
+            ("patient/Condition.read", "patient/Condition.read"),
+            ("patient/Condition.rs?code=1", "patient/Condition.rs?code=1"),
+            (
+                "patient/Observation.r?category=laboratory",
+                "patient/Observation.r?category=laboratory",
+            ),
+        ] {
+            assert_eq!(narrow(asked).as_deref(), Some(given), "{asked}");
+        }
+        for wider in [
+            " ",
+            "patient/Patient.rs patient/Procedure.rs",
+            "user/Patient.rs",
+            "patient/Patient.cruds",
+            "patient/Patient.*",
+            "patient/*.rs",
+            "patient/*.r",
+            "system/*.rs",
+            "patient/Observation.rs",
+            "patient/Observation.rs?category=vital-signs",
+            "patient/Observation.rs?category=laboratory&code=1",
+            "fhirUser",
+            "offline_access",
+            "nonsense",
+        ] {
+            assert_eq!(narrow(wider), None, "{wider}");
+        }
+    }
+
+    // The request that an app once made may be named again, whole or in part: it stands for what was granted of it
+    #[test]
+    fn a_refresh_may_name_the_first_request_again() {
+        let first = "openid launch/patient patient/*.rs user/*.read patient/Condition.cruds x offline_access";
+        let asked = LaunchScopes::parse(first).unwrap();
+        let granted = asked.grant(summary(), false, true);
+        let narrow = |asked: &str| narrowed(&granted, first, asked);
+        assert_eq!(narrow(first).as_deref(), Some(granted.as_str()));
+        let moved = "x offline_access patient/*.rs openid launch/patient user/*.read patient/Condition.cruds";
+        assert_eq!(narrow(moved).as_deref(), Some(granted.as_str()));
+        let patients = narrow("patient/*.rs").unwrap();
+        assert!(patients.split(' ').count() > 2 && !patients.contains('*'));
+        for scope in patients.split(' ') {
+            assert!(
+                scope.starts_with("patient/") && scope.ends_with(".rs") && holds(&granted, scope)
+            );
+        }
+        assert!(
+            narrow("user/*.read")
+                .unwrap()
+                .split(' ')
+                .all(|scope| scope.ends_with(".read"))
         );
-        assert_eq!(narrowed(granted, "patient/Patient.r"), None);
-        assert_eq!(
-            narrowed(granted, "patient/Patient.rs patient/Procedure.rs"),
-            None
-        );
-        assert_eq!(narrowed(granted, " "), None);
+        // a wildcard that was not asked then, or of which nothing was granted; and what was never granted of it
+        for wider in [
+            "patient/*.read",
+            "patient/*.r",
+            "user/*.rs",
+            "system/*.rs",
+            "x",
+            "patient/Condition.cruds",
+        ] {
+            assert_eq!(narrow(wider), None, "{wider}");
+        }
     }
 
     proptest! {
@@ -184,6 +267,24 @@ mod tests {
                 let granted = asked.grant(Some(TABS.into_iter().collect()), false, false);
                 prop_assert!(!granted.contains('*') && !granted.contains("system/"));
                 prop_assert!(!holds(&granted, "launch"));
+            }
+        }
+
+        // what a refresh gives was granted, whatever was asked at first and now
+        #[test]
+        fn a_refresh_never_grows(
+            first in "(openid |launch/patient |patient/\\*\\.rs |user/\\*\\.read |patient/Patient\\.[rs*]{1,2} |system/\\*\\.rs ){0,6}",
+            asked in "(openid |launch/patient |patient/\\*\\.rs? |user/\\*\\.read |patient/(Patient|Flag)\\.[rs]{1,2} |system/\\*\\.rs ){0,6}",
+        ) {
+            if let Ok(scopes) = LaunchScopes::parse(&first) {
+                let granted = scopes.grant(summary(), false, true);
+                if let Some(narrow) = narrowed(&granted, &first, &asked) {
+                    let whole = ScopeSet::parse_granted(&granted);
+                    for scope in narrow.split(' ') {
+                        prop_assert!(holds(&granted, scope) || whole.narrowed(scope, false).is_some());
+                        prop_assert!(!scope.contains('*') && !scope.starts_with("system/"));
+                    }
+                }
             }
         }
     }

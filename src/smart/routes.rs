@@ -9,12 +9,13 @@ use super::authenticate::Authenticator;
 use super::discovery::Discovery;
 use super::grants::Grants;
 use super::http as endpoints;
-use super::id_token::{KeyRing, UserNames};
+use super::id_token::UserNames;
 use super::introspect::IntrospectionEndpoint;
 use super::launch::{LaunchEndpoint, Launcher};
 use super::opener::OccasionOpener;
 use super::pages::{Pages, PagesParts};
 use super::revoke::RevocationEndpoint;
+use super::ring::KeyRing;
 use super::secrets::LaunchKey;
 use super::token::{TokenEndpoint, TokenSettings};
 use crate::audit::AuditLog;
@@ -122,7 +123,7 @@ pub fn routes(parts: SmartParts) -> (Router, Arc<Launcher>) {
         authenticator: parts.authenticator,
         launcher: Arc::clone(&launcher),
         audit: parts.audit,
-        clock: parts.clock,
+        clock: Arc::clone(&parts.clock),
     };
     let discovery = Router::new()
         .route(
@@ -140,7 +141,7 @@ pub fn routes(parts: SmartParts) -> (Router, Arc<Launcher>) {
         .with_state(Arc::new(Discovery::new(&parts.issuer)));
     let router = Router::new()
         .route(&format!("{path}/jwks"), get(endpoints::jwks))
-        .with_state(Arc::new(parts.ring.public_jwks()))
+        .with_state((Arc::clone(&parts.ring), Arc::clone(&parts.clock)))
         .merge(discovery)
         .merge(
             Router::new()

@@ -97,6 +97,12 @@ struct Access {
     search: bool,
 }
 
+impl Access {
+    fn covers(self, other: Self) -> bool {
+        (self.read || !other.read) && (self.search || !other.search)
+    }
+}
+
 /// One token of a granular scope's value, as in a token search: `system|code`, `|code`, `system|`, `code`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TokenMatch {
@@ -159,6 +165,14 @@ impl Scope {
                 Interaction::Read => self.access.read,
                 Interaction::Search => self.access.search,
             }
+    }
+
+    /// Does it give all that the other does?
+    fn covers(&self, other: &Self) -> bool {
+        self.level == other.level
+            && self.kind == other.kind
+            && self.access.covers(other.access)
+            && (self.conditions.is_empty() || self.params == other.params)
     }
 
     fn admits(&self, categories: &[(Option<&str>, &str)], codes: &[(Option<&str>, &str)]) -> bool {
@@ -546,6 +560,32 @@ impl ScopeSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// What one scope of a refresh gives of these (RFC 6749 section 6); `None` where it is more than was granted. One that is
+    /// less than what was granted gives itself. One that the app asked for at first gives what was granted of it: a wildcard
+    /// all that it stood for, one that also asked to write its reading.
+    #[must_use]
+    pub fn narrowed(&self, token: &str, asked_at_first: bool) -> Option<Vec<String>> {
+        let wild = [Level::Patient, Level::User, Level::System];
+        match parse_one(token, &wild) {
+            Ok(Parsed::Scope(scope)) => {
+                let said = scope.to_string();
+                let fits = asked_at_first || said == token;
+                (fits && self.0.iter().any(|own| own.covers(&scope))).then(|| vec![said])
+            }
+            Ok(Parsed::All(level, access, spelling)) if asked_at_first => {
+                let of_it: Vec<String> = self
+                    .0
+                    .iter()
+                    .filter(|own| own.level == level && own.spelling == spelling)
+                    .filter(|own| access.covers(own.access))
+                    .map(ToString::to_string)
+                    .collect();
+                (!of_it.is_empty()).then_some(of_it)
+            }
+            _ => None,
+        }
     }
 
     /// May it read this type by id? Where [`Self::reach`] is granular, only some.

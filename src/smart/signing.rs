@@ -138,6 +138,18 @@ impl SigningKey {
         })
     }
 
+    /// Its `kid`.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// What it signs with.
+    #[must_use]
+    pub fn algorithm(&self) -> SigningAlgorithm {
+        self.algorithm
+    }
+
     /// The public half, with `kid`, `alg` and `use` (D13).
     #[must_use]
     pub fn public_jwk(&self) -> &Value {

@@ -15,18 +15,19 @@ use tokio::time::Instant;
 
 use super::answer::{OAuthError, TokenResponse};
 use super::authenticate::{Authenticated, Authenticator};
-use super::clinician::clinician;
 use super::details::{self, AskedOccasion};
 use super::form::{Form, FormRequest};
 use super::grants::Grants;
 use super::limit::AddressLimit;
 use super::opener::{OccasionOpener, ResumeAsk};
+use super::requester::{RequestedRecord, requester};
 use super::scope::{Allowance, ScopeRequest, ScopeSet};
 use crate::access::catalogue;
 use crate::audit::{AccessStep, AuditEntry, AuditLog, Origin, What};
 use crate::clock::{SharedClock, random_bytes};
+use crate::fhir::PatientId;
 use crate::occasion::{AskedBasis, ClinicianClaim, OccasionAsk, OpenOccasion};
-use crate::record::OdsCode;
+use crate::record::{NhsNumber, OdsCode};
 use crate::store::{TokenRow, TokenStore};
 use crate::tabs::catalogue::TabSet;
 use crate::text::hex;
@@ -216,13 +217,15 @@ impl TokenEndpoint {
         form: &Form,
         row: &mut AuditEntry,
     ) -> Result<Granted, OAuthError> {
-        let claim = clinician(
+        let asks = requester(
             who.extensions.as_ref(),
+            &who.gp_connect,
             &who.client,
             &who.register,
             &self.settings.user_base,
         )
         .map_err(|error| OAuthError::invalid_client(error.to_string()))?;
+        let claim = asks.clinician;
         row.clinician = Some(claim.username.clone());
         row.role = who
             .register
@@ -258,6 +261,7 @@ impl TokenEndpoint {
                     row.purpose = override_purpose();
                 }
                 row.tabs = tabs.unwrap_or(TabSet::ALL);
+                self.is_record(asks.record.as_ref(), || self.id_of(&nhs_number))?;
                 // Before anybody is asked: a request that cannot be granted anything opens no occasion.
                 grant(&requested, &Allowance::clinician(row.tabs))?;
                 self.occasions
@@ -274,6 +278,7 @@ impl TokenEndpoint {
                     .await
             }
         }?;
+        self.is_record(asks.record.as_ref(), || Some(opened.patient.clone()))?;
         row.occasion = Some(opened.id.clone());
         row.patient = Some(opened.patient.clone());
         row.tabs = opened.tabs;
@@ -296,6 +301,30 @@ impl TokenEndpoint {
             occasion: Some(opened),
             scopes: scopes.to_string(),
         })
+    }
+
+    /// The patient that the assertion names is the one that is asked for.
+    fn is_record(
+        &self,
+        record: Option<&RequestedRecord>,
+        patient: impl FnOnce() -> Option<PatientId>,
+    ) -> Result<(), OAuthError> {
+        let same = record.is_none_or(|record| {
+            patient().is_some_and(|patient| record.is_of(&patient, |number| self.id_of(number)))
+        });
+        if same {
+            Ok(())
+        } else {
+            Err(OAuthError::invalid_authorization_details(
+                "The client assertion's requested_record is another patient.",
+            ))
+        }
+    }
+
+    fn id_of(&self, number: &NhsNumber) -> Option<PatientId> {
+        self.grants
+            .as_ref()
+            .map(|grants| grants.names.patient(number))
     }
 
     async fn issue(

@@ -84,6 +84,8 @@ pub struct GrantRow {
     pub patient: Option<PatientId>,
     /// Granted scopes, space separated.
     pub scopes: String,
+    /// Scopes as the app first asked for them.
+    pub asked: String,
     /// Refresh tokens are given.
     pub refreshable: bool,
     /// Launch context, as JSON.

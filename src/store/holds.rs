@@ -26,6 +26,8 @@ pub enum Held {
     },
     /// A person may no longer look (R108).
     User(String),
+    /// An OAuth client gets no token any more, and has none.
+    Client(String),
     /// Nobody looks at anything.
     Everything,
     /// The programme has ended (R157). Never lifted.
@@ -42,12 +44,13 @@ impl Held {
             Self::Practice(_) => "practice",
             Self::Pair { .. } => "pair",
             Self::User(_) => "user",
+            Self::Client(_) => "client",
             Self::Everything => "everything",
             Self::ProgrammeEnd => "programme-end",
         }
     }
 
-    /// The organisation that it is about, the viewer of a pair, the person.
+    /// The organisation that it is about, the viewer of a pair, the person or client.
     #[must_use]
     pub fn parts(&self) -> (Option<&OdsCode>, Option<&OdsCode>, Option<&str>) {
         match self {
@@ -55,7 +58,7 @@ impl Held {
                 (Some(ods), None, None)
             }
             Self::Pair { practice, viewer } => (Some(practice), Some(viewer), None),
-            Self::User(username) => (None, None, Some(username)),
+            Self::User(name) | Self::Client(name) => (None, None, Some(name)),
             Self::Everything | Self::ProgrammeEnd => (None, None, None),
         }
     }
@@ -77,6 +80,7 @@ impl Held {
                 viewer: viewer?,
             },
             "user" => Self::User(username?),
+            "client" => Self::Client(username?),
             "everything" => Self::Everything,
             "programme-end" => Self::ProgrammeEnd,
             _ => return None,

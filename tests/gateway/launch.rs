@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 
 use crate::support::{Answer, FORM, SHARED, TestGateway, alone, encode, logs};
 
-const REDIRECT: &str = "http://127.0.0.1:9310/app.html";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const REDIRECT: &str = "http://127.0.0.1:9310/app.html";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const SCOPE: &str = "openid fhirUser launch/patient offline_access patient/*.rs";
 
 /// What an app sends to the authorize endpoint.
-fn asked(gateway: &TestGateway, client: &str) -> Vec<(String, String)> {
+pub fn asked(gateway: &TestGateway, client: &str) -> Vec<(String, String)> {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     [
         ("response_type", "code"),
@@ -32,13 +32,13 @@ fn asked(gateway: &TestGateway, client: &str) -> Vec<(String, String)> {
     .into()
 }
 
-fn with(mut pairs: Vec<(String, String)>, name: &str, value: &str) -> Vec<(String, String)> {
+pub fn with(mut pairs: Vec<(String, String)>, name: &str, value: &str) -> Vec<(String, String)> {
     pairs.retain(|(n, _)| n != name);
     pairs.push((name.to_owned(), value.to_owned()));
     pairs
 }
 
-fn form(pairs: &[(String, String)]) -> String {
+pub fn form(pairs: &[(String, String)]) -> String {
     let pairs: Vec<(&str, &str)> = pairs
         .iter()
         .map(|(n, v)| (n.as_str(), v.as_str()))
@@ -47,21 +47,21 @@ fn form(pairs: &[(String, String)]) -> String {
 }
 
 /// A browser on one journey: follows no redirect by itself, keeps one cookie.
-struct Browser<'a> {
+pub struct Browser<'a> {
     gateway: &'a TestGateway,
-    cookie: String,
+    pub cookie: String,
     /// The page that is shown.
-    page: Answer,
+    pub page: Answer,
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let start = text.find(before).map_or(text.len(), |at| at + before.len());
     let rest = &text[start..];
     &rest[..rest.find(after).unwrap_or(0)]
 }
 
 impl<'a> Browser<'a> {
-    fn open(gateway: &'a TestGateway, pairs: &[(String, String)]) -> Self {
+    pub fn open(gateway: &'a TestGateway, pairs: &[(String, String)]) -> Self {
         let page = gateway.send(Method::GET, &format!("authorize?{}", form(pairs)), &[], "");
         Self::at(gateway, page)
     }
@@ -83,7 +83,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Address of the journey's pages.
-    fn action(&self) -> String {
+    pub fn action(&self) -> String {
         let action = between(self.page.text(), "action=\"", "\"");
         action
             .rsplit_once('/')
@@ -91,12 +91,12 @@ impl<'a> Browser<'a> {
             .to_owned()
     }
 
-    fn form_token(&self) -> String {
+    pub fn form_token(&self) -> String {
         between(self.page.text(), "name=\"form_token\" value=\"", "\"").to_owned()
     }
 
     /// Sends a form of the page; follows to the journey's next page, but not out to the app.
-    fn send(&mut self, step: &str, fields: &[(&str, &str)]) -> Answer {
+    pub fn send(&mut self, step: &str, fields: &[(&str, &str)]) -> Answer {
         let token = self.form_token();
         let mut all = vec![("form_token", token.as_str())];
         all.extend_from_slice(fields);
@@ -122,7 +122,7 @@ impl<'a> Browser<'a> {
     }
 
     #[track_caller]
-    fn sign_in(mut self, username: &str) -> Self {
+    pub fn sign_in(mut self, username: &str) -> Self {
         self.send(
             "sign-in",
             &[("username", username), ("password", "sandbox")],
@@ -131,7 +131,7 @@ impl<'a> Browser<'a> {
     }
 
     #[track_caller]
-    fn pick(mut self, nhs_number: &str) -> Self {
+    pub fn pick(mut self, nhs_number: &str) -> Self {
         let id = fhir_id(self.gateway, nhs_number);
         assert!(
             self.page.text().contains(&format!(
@@ -145,7 +145,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Ticks everything that the page marks as an item of the conversation.
-    fn approve_without(&mut self, left_out: &str, more: &[(&str, &str)]) -> Answer {
+    pub fn approve_without(&mut self, left_out: &str, more: &[(&str, &str)]) -> Answer {
         let names = consent_items(self.page.text());
         assert_eq!(names.len(), 8, "{}", self.page.text());
         let mut fields: Vec<(&str, &str)> = names
@@ -157,19 +157,19 @@ impl<'a> Browser<'a> {
         self.send("approve", &fields)
     }
 
-    fn approve(&mut self) -> Answer {
+    pub fn approve(&mut self) -> Answer {
         self.approve_without("", &[])
     }
 }
 
-fn consent_items(page: &str) -> Vec<String> {
+pub fn consent_items(page: &str) -> Vec<String> {
     page.split("<input ")
         .filter(|tag| tag.split('>').next().unwrap().contains("consent-item"))
         .map(|tag| between(tag, "name=\"", "\"").to_owned())
         .collect()
 }
 
-fn fhir_id(gateway: &TestGateway, nhs_number: &str) -> String {
+pub fn fhir_id(gateway: &TestGateway, nhs_number: &str) -> String {
     let contract = gateway
         .send(Method::GET, "/sandbox/contract.json", &[], "")
         .expect(200)
@@ -181,7 +181,7 @@ fn fhir_id(gateway: &TestGateway, nhs_number: &str) -> String {
 
 /// The parameters that the app gets back.
 #[track_caller]
-fn sent_back(answer: &Answer) -> Vec<(String, String)> {
+pub fn sent_back(answer: &Answer) -> Vec<(String, String)> {
     assert_eq!(answer.status, 303, "{}", answer.text());
     let location = answer.header("location");
     let query = location
@@ -192,7 +192,7 @@ fn sent_back(answer: &Answer) -> Vec<(String, String)> {
         .collect()
 }
 
-fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
+pub fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
     pairs
         .iter()
         .find(|(n, _)| n == name)
@@ -201,7 +201,7 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
 
 /// The whole way to a code.
 #[track_caller]
-fn code(gateway: &TestGateway, client: &str, username: &str, nhs_number: &str) -> String {
+pub fn code(gateway: &TestGateway, client: &str, username: &str, nhs_number: &str) -> String {
     let mut browser = Browser::open(gateway, &asked(gateway, client))
         .sign_in(username)
         .pick(nhs_number);
@@ -211,7 +211,7 @@ fn code(gateway: &TestGateway, client: &str, username: &str, nhs_number: &str) -
     value(&back, "code").to_owned()
 }
 
-fn exchange_with(gateway: &TestGateway, code: &str, change: &[(&str, &str)]) -> Answer {
+pub fn exchange_with(gateway: &TestGateway, code: &str, change: &[(&str, &str)]) -> Answer {
     let mut pairs = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -228,25 +228,25 @@ fn exchange_with(gateway: &TestGateway, code: &str, change: &[(&str, &str)]) -> 
     gateway.post_token(&pairs)
 }
 
-fn refresh(gateway: &TestGateway, token: &str, more: &[(&str, &str)]) -> Answer {
+pub fn refresh(gateway: &TestGateway, token: &str, more: &[(&str, &str)]) -> Answer {
     let mut pairs = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
     pairs.extend_from_slice(more);
     gateway.post_token(&pairs)
 }
 
-fn read(gateway: &TestGateway, token: &Value, path: &str) -> Answer {
+pub fn read(gateway: &TestGateway, token: &Value, path: &str) -> Answer {
     let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
     gateway.send(Method::GET, path, &[("authorization", &bearer)], "")
 }
 
-fn basic() -> String {
+pub fn basic() -> String {
     format!(
         "Basic {}",
         STANDARD.encode("sandbox-web:sandbox-web-secret")
     )
 }
 
-fn introspect(gateway: &TestGateway, token: &str) -> Value {
+pub fn introspect(gateway: &TestGateway, token: &str) -> Value {
     let headers = [("content-type", FORM), ("authorization", &basic())];
     gateway
         .send(
@@ -259,7 +259,7 @@ fn introspect(gateway: &TestGateway, token: &str) -> Value {
         .json()
 }
 
-fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
+pub fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer[name].as_str().unwrap_or_default()
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,10 @@ use openmig::smart::details::OCCASION_TYPE;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tracing::Level;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The one sentence for anything about the patient (sandbox.md, refusals).
 pub const NO_RECORD: &str = r#"{"error":"access_denied","error_description":"No record is available through this service."}"#;
@@ -518,17 +523,33 @@ pub fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Everything that this process has logged so far, at the most talkative level.
+/// Libraries say everything too, while this is set.
+static TALKATIVE: AtomicBool = AtomicBool::new(false);
+
+/// Runs this while everything is logged that any library has a word for.
+pub fn at_trace(run: impl FnOnce()) -> String {
+    let before = logs().len();
+    TALKATIVE.store(true, Ordering::SeqCst);
+    run();
+    TALKATIVE.store(false, Ordering::SeqCst);
+    logs().split_off(before)
+}
+
+/// Everything that this process has logged so far, at the most talkative level; of libraries without `trace`.
 pub fn logs() -> String {
     static LINES: LazyLock<Lines> = LazyLock::new(|| {
         let lines = Lines::default();
-        let filter = tracing_subscriber::EnvFilter::new("debug,openmig=trace");
         let writer = lines.clone();
-        tracing_subscriber::fmt()
+        let filter = dynamic_filter_fn(|metadata, _| {
+            *metadata.level() <= Level::DEBUG
+                || metadata.target().starts_with("openmig")
+                || TALKATIVE.load(Ordering::Relaxed)
+        });
+        let layer = tracing_subscriber::fmt::layer()
             .json()
-            .with_env_filter(filter)
             .with_writer(move || writer.clone())
-            .init();
+            .with_filter(filter);
+        tracing_subscriber::registry().with(layer).init();
         lines
     });
     let lines = LINES.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -48,6 +48,14 @@ impl Pages {
             Ok(asked) => asked,
             Err(unfit) => return self.unfit(unfit, &origin).await,
         };
+        match self.parts.register.holds(now) {
+            Ok(holds) if holds.clients.contains(&asked.client) => {
+                let unfit = Unfit::Page("The app has been disabled.");
+                return self.unfit(unfit, &origin).await;
+            }
+            Ok(_) => {}
+            Err(_) => return self.unavailable(None),
+        }
         let launch = match &asked.launch {
             None => None,
             Some(hash) => match self.parts.store.find_launch(hash, now) {

@@ -414,6 +414,17 @@ impl Pages {
         let Ok(nhs_number) = self.parts.care.unseal(&journey.row.id, &sealed.sealed_nhs) else {
             return self.unavailable(Some(journey));
         };
+        // Used by another page meanwhile: then nothing is opened.
+        if let Some(hash) = &journey.asked.launch {
+            match self.parts.store.find_launch(hash, self.parts.clock.now()) {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    let error = BackError::new("invalid_request", words("launch-not-valid"));
+                    return self.leave(journey, &error, origin).await;
+                }
+                Err(_) => return self.unavailable(Some(journey)),
+            }
+        }
         // A second press of the button must not open a second occasion.
         let store = &self.parts.store;
         match store
@@ -485,9 +496,13 @@ impl Pages {
             None => None,
             Some(hash) => match self.parts.store.find_launch(hash, self.parts.clock.now()) {
                 Ok(launch) => launch,
-                Err(_) => return self.unavailable(Some(journey)),
+                Err(_) => {
+                    self.parts.care.give_up(asker, &open.id).await;
+                    return self.unavailable(Some(journey));
+                }
             },
         };
+        let occasion = open.id.clone();
         let refreshable = refreshes(journey) && open.consent.is_some();
         let scopes =
             journey
@@ -502,7 +517,13 @@ impl Pages {
             scopes,
             refreshable,
         };
-        self.give_code(journey, grant).await
+        match self.give_code(journey, grant).await {
+            Ok(reply) => reply,
+            Err(reply) => {
+                self.parts.care.give_up(asker, &occasion).await;
+                reply
+            }
+        }
     }
 
     /// Only who signed in.
@@ -538,14 +559,17 @@ impl Pages {
             scopes: journey.scopes.grant(None, false, false),
             refreshable: false,
         };
-        self.give_code(journey, grant).await
+        match self.give_code(journey, grant).await {
+            Ok(reply) | Err(reply) => reply,
+        }
     }
 
-    async fn give_code(&self, journey: &Journey, grant: Grant) -> Reply {
+    /// The way back to the app with a code; or, `Err`, without one.
+    async fn give_code(&self, journey: &Journey, grant: Grant) -> Result<Reply, Reply> {
         let now = self.parts.clock.now();
         let (Ok(code), Ok(code_expires_at)) = (random_token(), now.checked_add(CODE_LIFETIME))
         else {
-            return self.unavailable(Some(journey));
+            return Err(self.unavailable(Some(journey)));
         };
         let row = GrantRow {
             id: self.new_id(),
@@ -560,6 +584,7 @@ impl Pages {
             patient: grant.occasion.as_ref().map(|open| open.patient.clone()),
             occasion: grant.occasion.map(|open| open.id),
             scopes: grant.scopes,
+            asked: journey.asked.scope.clone(),
             refreshable: grant.refreshable,
             context: grant.context,
             signed_in_at: journey.row.signed_in_at.unwrap_or(now),
@@ -577,20 +602,19 @@ impl Pages {
                     .asked
                     .back
                     .with(&self.parts.issuer, &[("code", &code)]);
-                Reply::see(location).with_cookie(Some(self.no_cookie(journey)))
+                Ok(Reply::see(location).with_cookie(Some(self.no_cookie(journey))))
             }
-            // The occasion stays without a token, and ends by itself.
-            Ok(false) => self.back(
+            Ok(false) => Err(self.back(
                 journey,
                 &BackError::new("invalid_request", words("launch-not-valid")),
-            ),
-            Err(_) => self.back(
+            )),
+            Err(_) => Err(self.back(
                 journey,
                 &BackError::new(
                     "temporarily_unavailable",
                     "The service cannot answer at the moment.",
                 ),
-            ),
+            )),
         }
     }
 

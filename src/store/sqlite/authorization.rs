@@ -38,7 +38,7 @@ fn journey(row: &Row<'_>) -> rusqlite::Result<JourneyRow> {
 
 const GRANT: &str = "g.id, g.code_hash, g.code_expires_at, g.client, g.redirect_uri, g.challenge, g.nonce, g.username, \
                      g.viewer, g.occasion, g.patient, g.scopes, g.refreshable, g.context, g.signed_in_at, g.ends_at, \
-                     g.revoked_at IS NOT NULL";
+                     g.asked, g.revoked_at IS NOT NULL";
 
 fn grant(row: &Row<'_>) -> rusqlite::Result<GrantRow> {
     Ok(GrantRow {
@@ -58,14 +58,15 @@ fn grant(row: &Row<'_>) -> rusqlite::Result<GrantRow> {
         context: row.get(13)?,
         signed_in_at: row.get::<_, Micros>(14)?.0,
         ends_at: row.get::<_, Micros>(15)?.0,
+        asked: row.get(16)?,
     })
 }
 
 fn found(row: &Row<'_>) -> rusqlite::Result<FoundGrant> {
     Ok(FoundGrant {
         grant: grant(row)?,
-        revoked: row.get(16)?,
-        used: row.get(17)?,
+        revoked: row.get(17)?,
+        used: row.get(18)?,
     })
 }
 
@@ -352,8 +353,8 @@ impl AuthorizationStore for SqliteStore {
                 .prepare_cached(
                     "INSERT INTO launch_grant (id, code_hash, code_expires_at, client, redirect_uri, challenge, nonce,
                                                username, viewer, occasion, patient, scopes, refreshable, context,
-                                               signed_in_at, ends_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                               signed_in_at, ends_at, asked)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
                 )?
                 .execute(params![
                     row.id,
@@ -372,6 +373,7 @@ impl AuthorizationStore for SqliteStore {
                     row.context,
                     Micros(row.signed_in_at),
                     Micros(row.ends_at),
+                    row.asked,
                 ])?;
             Ok(true)
         }))

@@ -83,6 +83,22 @@ fn generation(connection: &Connection) -> rusqlite::Result<u64> {
         .map(|generation| u64::try_from(generation).unwrap_or_default())
 }
 
+/// Kills all that a client has: access tokens, families, launches, sign-ins under way. A token that is made meanwhile is born
+/// revoked (`tokens::insert`).
+fn end_all_of(connection: &Connection, client: &str, at: Timestamp) -> rusqlite::Result<()> {
+    for sql in [
+        "UPDATE token SET revoked = 1 WHERE client = ?1 AND ?2 IS NOT NULL",
+        "UPDATE launch_grant SET revoked_at = ?2 WHERE client = ?1 AND revoked_at IS NULL",
+        "UPDATE launch SET used_at = ?2 WHERE client = ?1 AND used_at IS NULL",
+        "DELETE FROM journey WHERE json_extract(asked, '$.client') = ?1 AND ?2 IS NOT NULL",
+    ] {
+        connection
+            .prepare_cached(sql)?
+            .execute((client, Micros(at)))?;
+    }
+    Ok(())
+}
+
 impl HoldStore for SqliteStore {
     fn place_hold(
         &self,
@@ -122,6 +138,9 @@ impl HoldStore for SqliteStore {
                         }
                         placed => placed?,
                     };
+                    if let Held::Client(id) = &row.held {
+                        end_all_of(connection, id, row.at)?;
+                    }
                     for notice in &notices {
                         notices::put(connection, notice)?;
                     }

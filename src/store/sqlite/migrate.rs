@@ -46,6 +46,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "override_review",
         include_str!("../../../migrations/sqlite/0013_override_review.sql"),
     ),
+    (
+        18,
+        "refresh_scope",
+        include_str!("../../../migrations/sqlite/0018_refresh_scope.sql"),
+    ),
 ];
 
 /// Brings the schema to this program's version.

@@ -8,14 +8,15 @@ use super::values::{Micros, Ods, Patient};
 use crate::fhir::PatientId;
 use crate::store::{StoreError, Stored, TokenRevoker, TokenRow, TokenStore};
 
-/// Keeps a token. One that arrives after its occasion was withdrawn is born revoked.
+/// Keeps a token. One that arrives after its occasion was withdrawn or its client disabled is born revoked.
 pub(super) fn insert(connection: &Connection, row: &TokenRow) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO token (hash, client, organisation, clinician, assurance, occasion, patient,
                                 audit_of, scopes, issued_at, expires_at, revoked)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-                     EXISTS (SELECT 1 FROM occasion WHERE id = ?6 AND withdrawn_at IS NOT NULL))",
+                     EXISTS (SELECT 1 FROM occasion WHERE id = ?6 AND withdrawn_at IS NOT NULL)
+                     OR EXISTS (SELECT 1 FROM hold WHERE kind = 'client' AND username = ?2 AND lifted_at IS NULL))",
         )?
         .execute((
             row.hash,
