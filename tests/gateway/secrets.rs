@@ -224,7 +224,7 @@ fn nothing_secret_is_ever_logged() {
         lines.contains("\"level\":\"TRACE\""),
         "libraries were asked to say all"
     );
-    assert!(secrets.0.len() > 30);
+    assert!(secrets.0.len() > 25, "{}", secrets.0.len());
     for (what, secret) in &secrets.0 {
         assert!(!lines.contains(secret.as_str()), "a {what} is in a log");
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
