@@ -77,14 +77,10 @@ def read_everything(nhs_number):
     kinds = [scope.split("/")[1].split(".")[0] for scope in context["scope"].split()]
     check("Condition" in kinds and "*" not in context["scope"], f"granted was {context['scope']}")
     total = 0
-    for kind in kinds:
-        if kind in ("Patient", "Consent"):
-            continue
-        where = {"patient": patient, "_count": "20"} if kind not in ("Practitioner", "Organization", "Specimen") else None
-        if where is None:
-            continue
+    stands_for_itself = {"Patient", "Consent", "Practitioner", "Organization", "Specimen"}
+    for kind in sorted(set(kinds) - stands_for_itself):
         ids = set()
-        search = fhirsearch.FHIRSearch(model(kind), where)
+        search = fhirsearch.FHIRSearch(model(kind), {"patient": patient, "_count": "20"})
         for bundle in search.perform_iter(smart.server):
             for entry in bundle.entry or []:
                 if entry.search.mode != "match":
@@ -99,6 +95,10 @@ def read_everything(nhs_number):
             one = sorted(ids)[0]
             check(model(kind).read(one, smart.server).id == one, f"a {kind} by its id")
     check(total > 20, f"only {total} resources")
+    said = context["authorization_details"][0]["consent"].split("/")[1]
+    check(model("Consent").read(said, smart.server).status == "active", "the Consent")
+    practice = person.managingOrganization or person.generalPractitioner[0]
+    check(practice.resolved(model("Organization")).id, "the practice")
     try:
         model("Condition").read("no-such-id", smart.server)
         check(False, "an unknown id was found")
