@@ -16,6 +16,10 @@ pub struct Config {
     pub issuer: String,
     /// Base of the clinicians' `subject_id`, before `#`; `<issuer>/user` where it is not set.
     pub user_base: Option<String>,
+    /// A client assertion's `aud` must be the issuer, as draft-ietf-oauth-rfc7523bis has it; otherwise the token endpoint, as
+    /// SMART has it, is good too.
+    #[serde(default)]
+    pub issuer_audience_only: bool,
     /// Address to listen on. TLS is the proxy's in front.
     pub listen: SocketAddr,
     /// Folder of the SQLite file.

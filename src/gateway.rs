@@ -60,6 +60,8 @@ pub struct GatewayParts {
     pub issuer: String,
     /// Base of `subject_id`, before `#`.
     pub user_base: String,
+    /// Client assertions are for the issuer alone.
+    pub issuer_audience_only: bool,
     /// Who may.
     pub register: RegisterHandle,
     /// The store.
@@ -231,14 +233,19 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         network: parts.allow.clone(),
     }));
     let fetcher = HttpKeyFetcher::new().map_err(|error| StartError::Fetcher(error.to_string()))?;
-    let authenticator = Arc::new(Authenticator::new(
+    let authenticator = Authenticator::new(
         &parts.issuer,
         parts.register.clone(),
         KeySource::new(Arc::new(fetcher)),
         Arc::clone(&tokens),
         Arc::clone(&parts.clock),
         machine_clock,
-    ));
+    );
+    let authenticator = Arc::new(if parts.issuer_audience_only {
+        authenticator.for_issuer_alone()
+    } else {
+        authenticator
+    });
     let settings = TokenSettings {
         user_base: parts.user_base,
         lifetime: SignedDuration::from_secs(300),

@@ -88,6 +88,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let parts = GatewayParts {
         issuer: config.issuer.clone(),
         user_base,
+        issuer_audience_only: config.issuer_audience_only,
         register,
         store,
         clock,

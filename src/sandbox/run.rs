@@ -250,6 +250,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let parts = GatewayParts {
         issuer,
         user_base: USER_BASE.to_owned(),
+        issuer_audience_only: false,
         register: register.clone(),
         store: Arc::clone(&store),
         clock: Arc::clone(&clock) as _,

@@ -40,8 +40,8 @@ pub struct Authenticated {
 
 /// Checks client authentication.
 pub struct Authenticator {
-    issuer: String,
-    token_url: String,
+    /// What an assertion's `aud` may be (smart.md, decision 5).
+    audiences: Vec<String>,
     register: RegisterHandle,
     keys: KeySource,
     tokens: Arc<dyn TokenStore>,
@@ -61,14 +61,20 @@ impl Authenticator {
         machine_clock: SharedClock,
     ) -> Self {
         Self {
-            issuer: issuer.to_owned(),
-            token_url: format!("{issuer}/token"),
+            audiences: vec![issuer.to_owned(), format!("{issuer}/token")],
             register,
             keys,
             tokens,
             clock,
             machine_clock,
         }
+    }
+
+    /// Takes assertions for the issuer alone (draft-ietf-oauth-rfc7523bis).
+    #[must_use]
+    pub fn for_issuer_alone(mut self) -> Self {
+        self.audiences.truncate(1);
+        self
     }
 
     /// The register in force.
@@ -220,9 +226,8 @@ impl Authenticator {
             .map_err(|error| refused(error.into()))?;
         // The moment is asked again: fetching a key set may have taken seconds.
         let now = self.machine_clock.now();
-        let assertion = unverified
-            .verify(key, &[&self.token_url, &self.issuer], now)
-            .map_err(refused)?;
+        let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
+        let assertion = unverified.verify(key, &audiences, now).map_err(refused)?;
         // The store clears by the gateway's clock, which the sandbox moves ahead.
         let ahead = self
             .clock
@@ -305,6 +310,41 @@ fn basic(value: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // smart.md decision 5: both populations, or the issuer alone
+    #[tokio::test]
+    async fn the_token_endpoint_is_an_audience_unless_told_otherwise() {
+        use crate::clock::FixedClock;
+        use crate::smart::fakes::{BACKEND, FakeStore, NoFetch, claims, register, request};
+        for (alone, audience, good) in [
+            (false, "http://127.0.0.1:8080/fhir/r4/token", true),
+            (false, "http://127.0.0.1:8080/fhir/r4", true),
+            (true, "http://127.0.0.1:8080/fhir/r4/token", false),
+            (true, "http://127.0.0.1:8080/fhir/r4", true),
+        ] {
+            let authenticator = Authenticator::new(
+                "http://127.0.0.1:8080/fhir/r4",
+                RegisterHandle::new(register()),
+                KeySource::new(Arc::new(NoFetch)),
+                Arc::new(FakeStore::default()),
+                Arc::new(FixedClock(jiff::Timestamp::UNIX_EPOCH)),
+                Arc::new(crate::clock::SystemClock),
+            );
+            let authenticator = match alone {
+                true => authenticator.for_issuer_alone(),
+                false => authenticator,
+            };
+            let mut claims = claims("sandbox-backend");
+            claims["aud"] = audience.into();
+            let request = request(&vec![
+                ("client_assertion_type", ASSERTION_TYPE.to_owned()),
+                ("client_assertion", BACKEND.sign(&claims).unwrap()),
+            ]);
+            let form = Form::read(&request).unwrap();
+            let who = authenticator.client(&request, &form).await;
+            assert_eq!(who.is_ok(), good, "{alone} {audience}");
+        }
+    }
 
     // T5
     #[test]

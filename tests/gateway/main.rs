@@ -33,6 +33,7 @@ mod protocol;
 mod replicas;
 mod reports;
 mod requirements;
+mod scopes;
 mod secrets;
 mod tabs;
 mod telemetry;

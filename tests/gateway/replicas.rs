@@ -2,6 +2,8 @@
 //! replay across replicas"; A7, A9, J4, T10).
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use axum::Router;
@@ -43,6 +45,7 @@ fn second(first: &TestGateway) -> String {
     let parts = GatewayParts {
         issuer: first.base.clone(),
         user_base: USER_BASE.to_owned(),
+        issuer_audience_only: false,
         register: RegisterHandle::new(register),
         store: Arc::new(SqliteStore::open(&first.file()).unwrap()),
         clock: Arc::clone(&first.sandbox.clock) as _,
@@ -69,16 +72,71 @@ fn second(first: &TestGateway) -> String {
     })
 }
 
+/// The same as a process of its own, `openmig serve` with a configuration file. Gives its origin.
+fn process(first: &TestGateway) -> (String, Child) {
+    let data = first.data.display();
+    let ports = first.sandbox.ports;
+    std::fs::write(
+        first.data.join("id.key"),
+        b"openmig sandbox: ids same anyway",
+    )
+    .unwrap();
+    let config = format!(
+        "issuer = \"{}\"\nuser_base = \"{USER_BASE}\"\nlisten = \"127.0.0.1:0\"\nstate_dir = '{data}'\n\
+         register_dir = '{data}/register'\n[services]\ntrace = \"http://127.0.0.1:{}\"\nworklist = \"http://127.0.0.1:{}\"\n\
+         [secrets]\nid_key = '{data}/id.key'\nseal_key = '{data}/keys/seal.key'\n\
+         signing_key = '{data}/keys/sandbox-server.jwk.json'\n[timing]\ntoken_requests_per_minute = 1000000\n",
+        first.base, ports.trace, ports.ehr
+    );
+    let path = first.data.join("second.toml");
+    std::fs::write(&path, config).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_openmig"))
+        .args(["serve", "--config", path.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let (_, address) = line.trim().rsplit_once(' ').unwrap_or_default();
+    assert!(line.starts_with("ready") && !address.is_empty(), "{line}");
+    (format!("http://{address}"), child)
+}
+
 struct Two {
     first: TestGateway,
     second: String,
+    child: Option<Child>,
+}
+
+impl Drop for Two {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ended = child.kill().and_then(|()| child.wait());
+        }
+    }
 }
 
 impl Two {
     fn start(name: &str) -> Self {
         let first = TestGateway::start(name, timing());
         let second = second(&first);
-        Self { first, second }
+        Self {
+            first,
+            second,
+            child: None,
+        }
+    }
+
+    fn processes(name: &str) -> Self {
+        let first = TestGateway::start(name, timing());
+        let (second, child) = process(&first);
+        Self {
+            first,
+            second,
+            child: Some(child),
+        }
     }
 
     fn origin(&self, n: usize) -> &str {
@@ -117,7 +175,10 @@ fn given(answers: &[Answer]) -> Vec<Value> {
 // A9, A10
 #[test]
 fn a_code_is_exchanged_once() {
-    let two = Two::start("replicas-code");
+    exchange_codes(&Two::start("replicas-code"));
+}
+
+fn exchange_codes(two: &Two) {
     for _ in 0..4 {
         let code = code(&two.first, "sandbox-spa", "clinician", "9990000018");
         let form = encode(&[
@@ -143,7 +204,10 @@ fn a_code_is_exchanged_once() {
 // J4
 #[test]
 fn an_assertion_is_good_once() {
-    let two = Two::start("replicas-jti");
+    use_assertions(&Two::start("replicas-jti"));
+}
+
+fn use_assertions(two: &Two) {
     for _ in 0..4 {
         let assertion = two.first.assertion("sandbox-backend", "hospital-doctor");
         let details = json!([Ask::consent("9990000018").details]).to_string();
@@ -179,7 +243,10 @@ fn an_assertion_is_good_once() {
 // T10, smart.md decision 7: whoever asks, however often, wherever: one new pair
 #[test]
 fn a_refresh_token_has_one_successor() {
-    let two = Two::start("replicas-refresh");
+    refresh_tokens(&Two::start("replicas-refresh"));
+}
+
+fn refresh_tokens(two: &Two) {
     let code = code(&two.first, "sandbox-spa", "clinician", "9990000018");
     let mut token = exchange_with(&two.first, &code, &[]).expect(200).json();
     let rows = || -> (i64, i64) {
@@ -236,7 +303,10 @@ fn a_refresh_token_has_one_successor() {
 // A7: one handle, two pages that approve at the same moment; and no occasion is left without a token
 #[test]
 fn a_launch_handle_gives_one_code() {
-    let two = Two::start("replicas-launch");
+    approve_launches(&Two::start("replicas-launch"));
+}
+
+fn approve_launches(two: &Two) {
     let gateway = &two.first;
     let patient = fhir_id(gateway, "9990000018");
     let open = || -> i64 {
@@ -302,4 +372,14 @@ fn a_launch_handle_gives_one_code() {
             "round {round}: no occasion without a token"
         );
     }
+}
+
+// The same over two processes, of which each knows of the other by the file alone
+#[test]
+fn two_processes_are_as_one() {
+    let two = Two::processes("replicas-processes");
+    exchange_codes(&two);
+    use_assertions(&two);
+    refresh_tokens(&two);
+    approve_launches(&two);
 }
