@@ -18,6 +18,7 @@ use crate::smart::token::token_hash;
 use crate::store::authorization::{JourneyRow, LaunchRow, SealedPatient};
 
 /// A journey with the browser's cookie that proved it.
+#[derive(Clone)]
 pub struct Journey {
     /// Its row.
     pub row: JourneyRow,
@@ -204,7 +205,7 @@ impl Pages {
         }
     }
 
-    fn over(&self) -> Reply {
+    pub(super) fn over(&self) -> Reply {
         self.plain(
             StatusCode::GONE,
             "This sign-in has ended",
