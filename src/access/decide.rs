@@ -3,7 +3,7 @@
 use super::basis::{Basis, Fault};
 use super::facts::{
     AfterSourceInputs, AfterTraceInputs, BeforeInputs, ClinicianFacts, Fact, OccasionFacts,
-    PracticeFacts, ProtocolFacts, ReadInputs, SharingFact, ViewerFacts,
+    PracticeFacts, Proof, ProtocolFacts, ReadInputs, SharingFact, ViewerFacts,
 };
 use super::{Decision, Rule, RuleOutcome};
 use crate::register::OrganisationKind;
@@ -77,6 +77,10 @@ pub fn after_trace(inputs: &AfterTraceInputs) -> Decision {
             (
                 Rule::PracticeEnabled,
                 judge(&inputs.practice, |p| p.enabled),
+            ),
+            (
+                Rule::ClinicianAuthenticated,
+                judge(&inputs.practice, |p| proven(p, inputs.proof)),
             ),
             (Rule::ConsentOrOverride, age),
         ],
@@ -169,6 +173,14 @@ pub fn on_read(inputs: &ReadInputs) -> Decision {
         (
             Rule::PracticeEnabled,
             judge(&inputs.practice, |p| p.enabled),
+        ),
+        (
+            Rule::ClinicianAuthenticated,
+            match &inputs.occasion {
+                Fact::NotAsked => NotEvaluated,
+                Fact::Unknown => Fail,
+                Fact::Known(occasion) => judge(&inputs.practice, |p| proven(p, occasion.proof)),
+            },
         ),
         (Rule::NotOptedOut, falsehood(&inputs.opted_out)),
         (Rule::NoHold, falsehood(&inputs.held)),
@@ -310,6 +322,11 @@ impl<'a> Staff<'a> {
                 .iter()
                 .all(|purpose| protocol.purposes.contains(purpose))
     }
+}
+
+/// A practice may demand that who looks has signed in, and is not only named by somebody.
+fn proven(practice: &PracticeFacts, proof: Proof) -> bool {
+    !practice.demands_proof || proof == Proof::Authenticated
 }
 
 fn decision(rules: Vec<(Rule, RuleOutcome)>, chosen: Option<&ProtocolFacts>) -> Decision {

@@ -133,7 +133,38 @@ pub struct PracticeFacts {
     pub signed: bool,
     /// It has switched its sharing on, does not decline this flow, and nothing suspends it or holds it from this viewer.
     pub enabled: bool,
+    /// The word of the clinician's organisation about who is looking is not enough for it.
+    #[serde(default)]
+    pub demands_proof: bool,
 }
+
+/// How it is known who looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// The client's organisation says so.
+    #[default]
+    Asserted,
+    /// They signed in, here or at a trusted provider.
+    Authenticated,
+}
+
+impl Proof {
+    /// By its word in tokens and the trail; whatever is not proof is somebody's word.
+    #[must_use]
+    pub fn of(assurance: &str) -> Self {
+        if assurance == AUTHENTICATED {
+            Self::Authenticated
+        } else {
+            Self::Asserted
+        }
+    }
+}
+
+/// The word for [`Proof::Authenticated`].
+pub const AUTHENTICATED: &str = "authenticated";
+/// The word for [`Proof::Asserted`].
+pub const ASSERTED: &str = "asserted";
 
 /// Inputs of [`super::before`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +216,9 @@ pub struct AfterTraceInputs {
     pub deceased: Fact<bool>,
     /// The registered practice; unknown = none, or not in the register.
     pub practice: Fact<PracticeFacts>,
+    /// How it is known who looks.
+    #[serde(default)]
+    pub proof: Proof,
     /// The patient's age.
     pub age: Fact<AgeBand>,
     /// Consent or override, whose proxy and child's view depend on the age (R075, R076).
@@ -258,6 +292,9 @@ pub struct OccasionFacts {
     pub withdrawn: bool,
     /// The patient has refused this clinician since (R077).
     pub refused_since: bool,
+    /// How it was known who opened it.
+    #[serde(default)]
+    pub proof: Proof,
 }
 
 /// Inputs of [`super::on_read`].

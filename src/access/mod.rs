@@ -16,8 +16,9 @@ pub mod words;
 
 pub use decide::{after_source, after_trace, before, on_read};
 pub use facts::{
-    AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs, ClinicianFacts, Fact,
-    OccasionFacts, PracticeFacts, ProtocolFacts, ReadInputs, SharingFact, TabCodes, ViewerFacts,
+    ASSERTED, AUTHENTICATED, AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs,
+    ClinicianFacts, Fact, OccasionFacts, PracticeFacts, Proof, ProtocolFacts, ReadInputs,
+    SharingFact, TabCodes, ViewerFacts,
 };
 pub use network::{AddressRanges, RangeError};
 pub use record::{DecisionRecord, Inputs};
@@ -104,6 +105,7 @@ pub enum Rule {
     Alive,
     PracticeSigned,
     PracticeEnabled,
+    ClinicianAuthenticated,
     // after the source
     IdentityMatches,
     FullyRegistered,

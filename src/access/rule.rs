@@ -3,7 +3,7 @@
 use super::{Rule, catalogue};
 
 /// Every rule, in the order of design.md 7.
-pub const RULES: [Rule; 29] = [
+pub const RULES: [Rule; 30] = [
     Rule::NetworkAllowed,
     Rule::ClientAuthenticated,
     Rule::OrganisationSigned,
@@ -26,6 +26,7 @@ pub const RULES: [Rule; 29] = [
     Rule::Alive,
     Rule::PracticeSigned,
     Rule::PracticeEnabled,
+    Rule::ClinicianAuthenticated,
     Rule::IdentityMatches,
     Rule::FullyRegistered,
     Rule::NotRestricted,
@@ -62,6 +63,7 @@ impl Rule {
             Self::Alive => "deceased",
             Self::PracticeSigned => "practice-not-signed",
             Self::PracticeEnabled => "practice-not-enabled",
+            Self::ClinicianAuthenticated => "clinician-not-authenticated",
             Self::IdentityMatches => "identity-mismatch",
             Self::FullyRegistered => "not-registered",
             Self::NotRestricted => "record-restricted",
@@ -96,6 +98,7 @@ impl Rule {
             Self::NotSensitive => "R011",
             Self::Alive | Self::FullyRegistered => "S2 5.1.1",
             Self::PracticeSigned | Self::PracticeEnabled => "S2 4.6",
+            Self::ClinicianAuthenticated => "S2 7.3.2",
             Self::IdentityMatches => "S2 5.1.1, R012",
             Self::NotRestricted => "S2 5.3.2",
             Self::NotOptedOut => "S2 6.1.4, 5.1.3",
@@ -115,6 +118,7 @@ impl Rule {
                 | Self::Alive
                 | Self::PracticeSigned
                 | Self::PracticeEnabled
+                | Self::ClinicianAuthenticated
                 | Self::IdentityMatches
                 | Self::FullyRegistered
                 | Self::NotRestricted

@@ -93,7 +93,9 @@ fn good_trace() -> AfterTraceInputs {
             ods: ods("Z99001"),
             signed: true,
             enabled: true,
+            demands_proof: false,
         }),
+        proof: Proof::Asserted,
         age: Fact::Known(AgeBand::Adult),
         basis: Basis::Consent(GOOD),
     }
@@ -126,6 +128,7 @@ fn good_read() -> ReadInputs {
             ends_at: at("2026-11-22T10:30:00Z"),
             withdrawn: false,
             refused_since: false,
+            proof: Proof::Asserted,
         }),
         viewer: before.viewer,
         clinician: before.clinician,

@@ -10,7 +10,8 @@ use super::fail;
 use super::place::{Opened, Place, today};
 use crate::access::identity::IdentityFindings;
 use crate::access::{
-    AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, SharingFact, TabCodes,
+    AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Proof, SharingFact,
+    TabCodes,
 };
 use crate::audit::reader::{AuditReader, Filter};
 use crate::fhir::{IdKey, PatientId};
@@ -60,6 +61,9 @@ struct Facts {
     /// By an emergency override instead of consent
     #[arg(long)]
     by_override: bool,
+    /// The clinician signed in, instead of being named by a client
+    #[arg(long)]
+    authenticated: bool,
     /// Not registered for treatment at the viewing organisation
     #[arg(long)]
     not_registered_for_treatment: bool,
@@ -304,6 +308,11 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
         sensitive: Fact::Known(facts.sensitive),
         deceased: Fact::Known(facts.deceased),
         practice: view.practice(practice.as_ref(), &viewer, &protocol),
+        proof: if facts.authenticated {
+            Proof::Authenticated
+        } else {
+            Proof::Asserted
+        },
         age: Fact::Known(if facts.child {
             AgeBand::Child
         } else {
@@ -385,6 +394,11 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
 fn assumed(facts: &Facts) -> String {
     let pick = |is: bool, yes: &'static str, no: &'static str| if is { yes } else { no };
     [
+        pick(
+            facts.authenticated,
+            "clinician signed in",
+            "clinician named by the client",
+        ),
         pick(
             facts.not_registered_for_treatment,
             "not registered for treatment",

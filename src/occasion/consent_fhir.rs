@@ -345,6 +345,7 @@ mod tests {
             ends_at: "2026-11-22T10:30:00.123Z".parse().unwrap(),
             withdrawn_at: None,
             register_hash: String::new(),
+            assurance: "asserted".to_owned(),
         }
     }
 

@@ -134,6 +134,7 @@ impl RegisterView<'_> {
                     && !practice.is_stopped()
                     && !practice.declines(protocol)
                     && !held,
+                demands_proof: practice.demands_authenticated,
             }
         }))
     }

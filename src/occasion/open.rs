@@ -12,8 +12,8 @@ use super::{AskedBasis, OccasionAsk, OccasionRefusal, OpenOccasion, SealKey, WOR
 use crate::access::basis::Basis;
 use crate::access::identity::{IdentityFindings, Person, age_band};
 use crate::access::{
-    AddressRanges, AfterSourceInputs, AfterTraceInputs, BeforeInputs, Decision, Fact, Inputs, Rule,
-    RuleOutcome, SharingFact, TabCodes,
+    AddressRanges, AfterSourceInputs, AfterTraceInputs, BeforeInputs, Decision, Fact, Inputs,
+    Proof, Rule, RuleOutcome, SharingFact, TabCodes,
 };
 use crate::audit::{AccessStep, AuditLog, What};
 use crate::clock::{SharedClock, new_id};
@@ -286,7 +286,13 @@ impl Occasions {
                     .await);
             }
         };
-        let (inputs, traced) = trace_inputs(answer, &ask.viewer, protocol, ask.basis.facts(), view);
+        let (inputs, traced) = trace_inputs(
+            answer,
+            &ask.viewer,
+            protocol,
+            (ask.basis.facts(), Proof::of(ask.clinician.assurance)),
+            view,
+        );
         trail.practice = traced.as_ref().and_then(|traced| traced.practice.clone());
         let decision = trail.decide(Inputs::AfterTrace(inputs));
         match (verdict(&decision), traced) {
@@ -448,6 +454,7 @@ impl Occasions {
             ends_at: self.parts.windows.end(now),
             withdrawn_at: None,
             register_hash: trail.policy.clone(),
+            assurance: ask.clinician.assurance.to_owned(),
         };
         let ends_at = row.ends_at;
         if refusal_stood
@@ -535,7 +542,7 @@ pub(super) fn trace_inputs(
     answer: TraceAnswer,
     viewer: &OdsCode,
     protocol: &str,
-    basis: Basis,
+    (basis, proof): (Basis, Proof),
     view: &RegisterView<'_>,
 ) -> (AfterTraceInputs, Option<Traced>) {
     let mut inputs = AfterTraceInputs {
@@ -543,6 +550,7 @@ pub(super) fn trace_inputs(
         sensitive: Fact::NotAsked,
         deceased: Fact::NotAsked,
         practice: Fact::NotAsked,
+        proof,
         age: Fact::NotAsked,
         basis,
     };

@@ -7,7 +7,7 @@ use super::facts::{RegisterView, day_of};
 use super::open::verdict;
 use super::trail::{Trail, told};
 use super::{ClinicianClaim, OccasionRefusal, Occasions, OpenOccasion, SealError};
-use crate::access::{Fact, Inputs, OccasionFacts, ReadInputs, Rule, TabCodes};
+use crate::access::{Fact, Inputs, OccasionFacts, Proof, ReadInputs, Rule, TabCodes};
 use crate::audit::{AccessStep, Origin, What};
 use crate::record::NhsNumber;
 use crate::store::{LookedAt, OccasionRow, StoreError};
@@ -95,6 +95,9 @@ impl Occasions {
             row.client == client_id
                 && row.clinician == clinician.username
                 && row.viewer == clinician.organisation
+                // What was opened by somebody who proved who they are is not taken up on somebody's word.
+                && (Proof::of(&row.assurance) == Proof::Asserted
+                    || Proof::of(clinician.assurance) == Proof::Authenticated)
         });
         let Some(row) = own else {
             return Err(trail.refuse(now, step, Rule::OccasionOpen).await);
@@ -202,6 +205,7 @@ impl Occasions {
                 ends_at: row.ends_at,
                 withdrawn: row.withdrawn_at.is_some(),
                 refused_since: *refused,
+                proof: Proof::of(&row.assurance),
             });
             inputs.viewer = view.viewer(&row.viewer);
             inputs.clinician = view.clinician(&row.clinician, &row.viewer, &row.viewer);

@@ -7,7 +7,7 @@ use super::facts::{RegisterView, day_of};
 use super::open::{trace_inputs, verdict, warn_operator};
 use super::{Occasions, ReadRefusal};
 use crate::access::basis::{Basis, OverrideReason, Words};
-use crate::access::{Inputs, Rule};
+use crate::access::{Inputs, Proof, Rule};
 use crate::lookup::Found;
 use crate::store::OccasionRow;
 
@@ -54,7 +54,13 @@ impl Occasions {
             holds: &holds,
             today: day_of(self.now()),
         };
-        let (inputs, traced) = trace_inputs(answer, &row.viewer, &row.protocol, basis, &view);
+        let (inputs, traced) = trace_inputs(
+            answer,
+            &row.viewer,
+            &row.protocol,
+            (basis, Proof::of(&row.assurance)),
+            &view,
+        );
         verdict(&Inputs::AfterTrace(inputs).decide()).map_err(ReadRefusal::Rule)?;
         // Registered elsewhere now: this practice's record is no longer the patient's record (R006, R007).
         let traced = traced

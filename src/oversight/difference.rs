@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::access::basis::{Answer, Basis, OverrideReason, Talk, Words};
-use crate::access::{AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Rule};
+use crate::access::{AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Proof, Rule};
 use crate::occasion::RegisterView;
 use crate::record::OdsCode;
 use crate::register::{Holds, Organisation, Protocol, Register};
@@ -316,6 +316,13 @@ fn organisations(old: &Register, new: &Register, today: Date, changes: &mut Vec<
             !after.applies_exclusion_list,
             format!("{ods} no longer applies the exclusion list besides its private marks"),
             format!("{ods} applies the exclusion list besides its private marks"),
+        );
+        switched(
+            changes,
+            !before.demands_authenticated,
+            !after.demands_authenticated,
+            format!("{ods} takes the word of a clinician's organisation for who looks"),
+            format!("{ods} lets nobody look who has not signed in"),
         );
         if before.source != after.source && before.source.is_some() {
             say(
@@ -699,6 +706,7 @@ fn seen(
         sensitive: Fact::Known(patient.sensitive),
         deceased: Fact::Known(patient.deceased),
         practice: view.practice(Some(&patient.practice), viewer, &protocol),
+        proof: Proof::Asserted,
         age: Fact::Known(AgeBand::Adult),
         basis,
     };

@@ -22,7 +22,7 @@ fn said(change: impl FnOnce(&mut Register)) -> Vec<String> {
 fn every_change_is_said_in_words() {
     assert!(said(|_| {}).is_empty());
     type Case = (fn(&mut Register), &'static str);
-    let cases: [Case; 14] = [
+    let cases: [Case; 15] = [
         (
             |r| r.users.get_mut("clinician").unwrap().revoked = true,
             "stops `clinician` is revoked",
@@ -100,6 +100,15 @@ fn every_change_is_said_in_words() {
                     .applies_exclusion_list = false
             },
             "allows Z99006 no longer applies the exclusion list besides its private marks",
+        ),
+        (
+            |r| {
+                r.organisations
+                    .get_mut(&ods("Z99001"))
+                    .unwrap()
+                    .demands_authenticated = true
+            },
+            "stops Z99001 lets nobody look who has not signed in",
         ),
         (
             |r| {

@@ -175,6 +175,25 @@ impl Register {
         check.that(raw.password.as_ref().is_none_or(usable), "password", || {
             format!("the password of `{name}` is not an argon2id hash (PHC form)")
         });
+        for (provider, identity) in &raw.identities {
+            let taken = self.users.values().find(|other| {
+                other.identities.get(provider) == Some(identity) && other.username != name
+            });
+            check.that(!identity.is_empty() && taken.is_none(), "R101", || {
+                format!("the identity of `{name}` at `{provider}` is empty, or somebody else's too")
+            });
+        }
+        for (profile, ods) in &raw.role_profiles {
+            let taken = self
+                .users
+                .values()
+                .any(|other| other.role_profiles.contains_key(profile));
+            check.that(organisations.contains(ods) && !taken, "R101", || {
+                format!(
+                    "the role profile `{profile}` of `{name}` is somebody else's too, or for {ods}, which `{name}` does not act for"
+                )
+            });
+        }
         let fresh = !self.users.contains_key(&name);
         check.that(fresh, "unique id", || {
             format!("the user `{name}` is there twice")
@@ -192,6 +211,8 @@ impl Register {
                     .map(|terms| (terms.version, terms.date.0)),
                 revoked: raw.revoked,
                 password: raw.password,
+                identities: raw.identities,
+                role_profiles: raw.role_profiles,
             },
         );
     }

@@ -106,6 +106,10 @@ pub struct User {
     pub revoked: bool,
     /// Argon2id hash (PHC string) of the password; `None` where the user does not sign in here by password.
     pub password: Option<String>,
+    /// Who they are to a trusted OpenID provider: its id in the configuration → what its claim says.
+    pub identities: BTreeMap<String, String>,
+    /// Ids of their national role profiles, each with the organisation that it is for.
+    pub role_profiles: BTreeMap<String, OdsCode>,
 }
 
 /// A registered OAuth client.

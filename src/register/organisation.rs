@@ -83,6 +83,8 @@ pub struct Organisation {
     pub declines: Vec<Decline>,
     /// A SystmOne practice applies the exclusion list too (R044).
     pub applies_exclusion_list: bool,
+    /// The practice lets nobody look whose identity rests on the word of their organisation alone (R101).
+    pub demands_authenticated: bool,
     /// Roles that count as qualified clinicians here (R100; requirements.md, open point 3).
     pub qualified_roles: BTreeSet<String>,
 }
@@ -342,6 +344,7 @@ impl Organisation {
             enablement: Vec::new(),
             declines: Vec::new(),
             applies_exclusion_list: false,
+            demands_authenticated: false,
             qualified_roles: BTreeSet::new(),
         }
     }
@@ -448,6 +451,9 @@ impl Register {
         check.that(!raw.applies_exclusion_list || practice, "R044", || {
             format!("{ods} is no practice, so it has no exclusion switch")
         });
+        check.that(!raw.demands_authenticated || practice, "R101", || {
+            format!("{ods} is no practice, so nobody looks at its records")
+        });
         if let Some(source) = &raw.source {
             check.that(is_endpoint(&source.endpoint), "source endpoint", || {
                 format!("the endpoint of {ods} is neither http(s)://… nor tcp://host:port")
@@ -491,6 +497,7 @@ impl Register {
             enablement: raw.enablement,
             declines: raw.declines,
             applies_exclusion_list: raw.applies_exclusion_list,
+            demands_authenticated: raw.demands_authenticated,
             qualified_roles: raw.qualified_roles.into_iter().collect(),
             ..Organisation::new(ods.clone(), raw.name, raw.kind)
         };

@@ -87,6 +87,8 @@ pub struct Organisation {
     #[serde(default)]
     pub applies_exclusion_list: bool,
     #[serde(default)]
+    pub demands_authenticated: bool,
+    #[serde(default)]
     pub qualified_roles: Vec<String>,
 }
 
@@ -117,6 +119,10 @@ pub struct User {
     #[serde(default)]
     pub revoked: bool,
     pub password: Option<String>,
+    #[serde(default)]
+    pub identities: BTreeMap<String, String>,
+    #[serde(default)]
+    pub role_profiles: BTreeMap<String, OdsCode>,
 }
 
 #[derive(Debug, Deserialize)]

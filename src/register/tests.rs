@@ -146,6 +146,37 @@ fn every_fault_is_named_with_its_file_line_and_rule() {
             "kind = \"viewer\"\ndeclines = [{ protocol = \"out-of-hours-1\", date = 2026-01-01, by = \"x\" }]\n",
             "R165",
         ),
+        // R101
+        (
+            ORGANISATIONS,
+            "kind = \"viewer\"\n",
+            "kind = \"viewer\"\ndemands_authenticated = true\n",
+            "R101",
+        ),
+        (
+            USERS,
+            "sandbox-cis2 = \"990000000002\"",
+            "sandbox-cis2 = \"990000000001\"",
+            "R101",
+        ),
+        (
+            USERS,
+            "sandbox-cis2 = \"990000000002\"",
+            "sandbox-cis2 = \"\"",
+            "R101",
+        ),
+        (
+            USERS,
+            "\"990000100002\" = \"Z9H01\"",
+            "\"990000100001\" = \"Z9H01\"",
+            "R101",
+        ),
+        (
+            USERS,
+            "\"990000100002\" = \"Z9H01\"",
+            "\"990000100002\" = \"Z9O01\"",
+            "R101",
+        ),
         // R158
         (
             ORGANISATIONS,

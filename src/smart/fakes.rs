@@ -153,6 +153,8 @@ pub(crate) fn register() -> Register {
         terms_accepted: None,
         revoked: false,
         password: None,
+        identities: Default::default(),
+        role_profiles: Default::default(),
     };
     let client = |id: &str, authentication, ods: Option<&str>, audit_of: Option<&str>| Client {
         id: id.to_owned(),

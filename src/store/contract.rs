@@ -73,6 +73,7 @@ pub(crate) fn occasion(n: u8) -> OccasionRow {
         ends_at: later(30),
         withdrawn_at: None,
         register_hash: "ab".repeat(32),
+        assurance: "authenticated".into(),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod losses;
 pub mod notices;
 pub mod opt_out;
 pub mod overrides;
+pub mod providers;
 pub mod sqlite;
 
 use jiff::Timestamp;
@@ -95,6 +96,8 @@ pub struct OccasionRow {
     pub withdrawn_at: Option<Timestamp>,
     /// Register hash at opening.
     pub register_hash: String,
+    /// How it was known who opened it: `asserted` or `authenticated`.
+    pub assurance: String,
 }
 
 /// A refusal at the point of care that stands (R077, R078).

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn each_rule_after_the_trace_refuses_alone() {
-    let cases: [Break<AfterTraceInputs>; 9] = [
+    let cases: [Break<AfterTraceInputs>; 10] = [
         // R001, R002, R011
         (Rule::NumberTraced, |i| i.traced = Fact::Known(false)),
         (Rule::NumberTraced, |i| i.traced = Fact::Unknown),
@@ -13,6 +13,10 @@ fn each_rule_after_the_trace_refuses_alone() {
         (Rule::PracticeSigned, |i| i.practice = Fact::Unknown),
         (Rule::PracticeSigned, |i| practice(i).signed = false),
         (Rule::PracticeEnabled, |i| practice(i).enabled = false),
+        // R101
+        (Rule::ClinicianAuthenticated, |i| {
+            practice(i).demands_proof = true
+        }),
         (Rule::ConsentOrOverride, |i| i.age = Fact::Unknown),
     ];
     fn practice(inputs: &mut AfterTraceInputs) -> &mut PracticeFacts {

@@ -127,7 +127,7 @@ fn matrix() -> String {
         &'static str,
         fn(&mut BeforeInputs, &mut AfterTraceInputs, &mut AfterSourceInputs),
     );
-    let patients: [Patient; 18] = [
+    let patients: [Patient; 20] = [
         ("adult", |_, _, _| {}),
         ("child", |_, t, _| t.age = Fact::Known(AgeBand::Child)),
         ("refusal stands", |b, _, _| {
@@ -151,6 +151,7 @@ fn matrix() -> String {
                 ods: ods("Z99004"),
                 signed: false,
                 enabled: false,
+                demands_proof: false,
             })
         }),
         ("practice not enabled", |_, t, _| {
@@ -158,8 +159,19 @@ fn matrix() -> String {
                 ods: ods("Z99003"),
                 signed: true,
                 enabled: false,
+                demands_proof: false,
             })
         }),
+        ("practice demands proof, clinician asserted", |_, t, _| {
+            t.practice = demanding()
+        }),
+        (
+            "practice demands proof, clinician authenticated",
+            |_, t, _| {
+                t.practice = demanding();
+                t.proof = Proof::Authenticated;
+            },
+        ),
         ("no practice", |_, t, _| t.practice = Fact::Unknown),
         ("temporary", |_, _, s| {
             s.fully_registered = Fact::Known(false)
@@ -236,6 +248,16 @@ fn matrix() -> String {
         }
     }
     out
+}
+
+/// A practice that takes part and does not take a clinician's identity on somebody's word.
+fn demanding() -> Fact<PracticeFacts> {
+    Fact::Known(PracticeFacts {
+        ods: ods("Z99001"),
+        signed: true,
+        enabled: true,
+        demands_proof: true,
+    })
 }
 
 fn of_register(

@@ -274,6 +274,13 @@ fn trace_states() -> Vec<State<AfterTraceInputs>> {
         ("practice unknown", |i| i.practice = Fact::Unknown),
         ("practice has not signed", |i| practice(i).signed = false),
         ("practice not enabled", |i| practice(i).enabled = false),
+        ("practice demands proof, clinician asserted", |i| {
+            practice(i).demands_proof = true
+        }),
+        ("practice demands proof, clinician authenticated", |i| {
+            practice(i).demands_proof = true;
+            i.proof = Proof::Authenticated;
+        }),
         ("age not asked", |i| i.age = Fact::NotAsked),
         ("age unknown", |i| i.age = Fact::Unknown),
         ("a child, an adult's conversation", |i| {
@@ -432,6 +439,13 @@ fn read_states() -> Vec<State<ReadInputs>> {
         ("practice unknown", |i| i.practice = Fact::Unknown),
         ("practice no longer signed", |i| practice(i).signed = false),
         ("practice switched off", |i| practice(i).enabled = false),
+        ("practice demands proof, clinician asserted", |i| {
+            practice(i).demands_proof = true
+        }),
+        ("practice demands proof, clinician authenticated", |i| {
+            practice(i).demands_proof = true;
+            occasion(i).proof = Proof::Authenticated;
+        }),
         ("opt-out not asked", |i| i.opted_out = Fact::NotAsked),
         ("opt-out unknown", |i| i.opted_out = Fact::Unknown),
         ("opted out since", |i| i.opted_out = Fact::Known(true)),

@@ -47,6 +47,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0013_override_review.sql"),
     ),
     (
+        17,
+        "providers",
+        include_str!("../../../migrations/sqlite/0017_providers.sql"),
+    ),
+    (
         18,
         "refresh_scope",
         include_str!("../../../migrations/sqlite/0018_refresh_scope.sql"),

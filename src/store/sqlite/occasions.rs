@@ -13,7 +13,7 @@ use crate::store::{
 
 /// The columns of an occasion, as [`occasion`] reads them.
 const OCCASION: &str = "id, viewer, client, clinician, role, patient, sealed_nhs, practice, tabs, protocol, purpose, \
-                        consent, talk, override_reason, override_text, opened_at, ends_at, withdrawn_at, register_hash";
+                        consent, talk, override_reason, override_text, opened_at, ends_at, withdrawn_at, register_hash, assurance";
 
 fn occasion(row: &Row<'_>) -> rusqlite::Result<OccasionRow> {
     let purpose: String = row.get(10)?;
@@ -38,6 +38,7 @@ fn occasion(row: &Row<'_>) -> rusqlite::Result<OccasionRow> {
         ends_at: row.get::<_, Micros>(16)?.0,
         withdrawn_at: row.get::<_, Option<Micros>>(17)?.map(|at| at.0),
         register_hash: row.get(18)?,
+        assurance: row.get(19)?,
     })
 }
 
@@ -49,7 +50,7 @@ fn insert(connection: &Connection, row: &OccasionRow) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!(
             "INSERT INTO occasion ({OCCASION})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
         ))?
         .execute(params![
             row.id,
@@ -71,6 +72,7 @@ fn insert(connection: &Connection, row: &OccasionRow) -> rusqlite::Result<()> {
             Micros(row.ends_at),
             row.withdrawn_at.map(Micros),
             row.register_hash,
+            row.assurance,
         ])?;
     Ok(())
 }
@@ -141,8 +143,8 @@ impl OccasionStore for SqliteStore {
                 .query_row((id, Micros(now)), |row| {
                     Ok(LookedAt {
                         row: occasion(row)?,
-                        refused: row.get(19)?,
-                        opted_out: row.get(20)?,
+                        refused: row.get(20)?,
+                        opted_out: row.get(21)?,
                     })
                 })
                 .optional()
