@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The pages in a real Chromium, with the SMART JS client and two strict OpenID clients. Needs node 20, npm and Chromium
+# The pages in a real Chromium, with the SMART JS client, two strict OpenID clients and a real OpenID provider to sign in at. Needs node 20, npm and Chromium
 # (CHROMIUM names it, /usr/bin/chromium otherwise). OPENMIG_SHOTS=DIR keeps a screenshot of every page.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,5 +9,21 @@ if [ ! -x "$browser" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; t
 fi
 [ -x "$browser" ] || { echo "there is no Chromium at $browser"; exit 1; }
 (cd tests/browser && npm ci --no-audit --no-fund --silent)
+providers=$(mktemp -d)
+printf browser-test-secret >"$providers/secret"
+cat >"$providers/providers.toml" <<TOML
+[[providers]]
+id = "oidc-provider"
+name = "the hospital"
+issuer = "http://127.0.0.1:9320"
+local = true
+user_claim = "preferred_username"
+user_is = "username"
+role_claim = "selected_roleid"
+roles_claim = "nhsid_nrbac_roles"
+login = { client_id = "openmig", client_secret = "$providers/secret", scopes = ["nhsperson", "selectedrole"], userinfo = true }
+TOML
+sandbox_arguments=(--providers "$providers/providers.toml")
 . .ci/sandbox.sh
+rm -rf "$providers"
 node tests/browser/run.mjs "$base" "http://127.0.0.1:$((port + 4))"

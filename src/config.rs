@@ -1,11 +1,16 @@
 //! Configuration of `openmig serve`: one TOML file, every key documented here, unknown keys refused, secrets only as
 //! paths of files. The sandbox builds the same values in the program.
 
+mod providers;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use providers::{
+    Provider, ProviderAccessTokens, ProviderExchange, ProviderLogin, UserIs, read_providers,
+};
 use serde::Deserialize;
 
 /// The whole file.
@@ -48,6 +53,9 @@ pub struct Config {
     /// Where notices go (R092).
     #[serde(default)]
     pub notices: Notices,
+    /// OpenID providers that are trusted to say who a clinician is; nobody else is.
+    #[serde(default)]
+    pub providers: Vec<Provider>,
 }
 
 /// Where notices go. Without any of it they are in the oversight console alone.
@@ -213,7 +221,10 @@ fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
 mod tests {
     use super::*;
 
-    const SOURCE: &str = include_str!("config.rs");
+    const SOURCE: &str = concat!(
+        include_str!("config.rs"),
+        include_str!("config/providers.rs")
+    );
     const REFERENCE: &str = include_str!("../docs/configuration.md");
     const EXAMPLE: &str = include_str!("../docs/example/openmig.toml");
 
@@ -227,6 +238,10 @@ mod tests {
             ("Timing", "timing."),
             ("Notices", "notices."),
             ("NoticeRecipient", "notices.recipients.<code>."),
+            ("Provider", "providers."),
+            ("ProviderExchange", "providers.exchange."),
+            ("ProviderLogin", "providers.login."),
+            ("ProviderAccessTokens", "providers.access_tokens."),
         ] {
             let start = SOURCE.find(&format!("pub struct {name} {{")).unwrap();
             let body = &SOURCE[start..];
@@ -242,6 +257,10 @@ mod tests {
                             "timing",
                             "notices",
                             "notices.recipients",
+                            "providers",
+                            "providers.exchange",
+                            "providers.login",
+                            "providers.access_tokens",
                         ]
                         .contains(&key.as_str())
                     }),

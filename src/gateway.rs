@@ -31,11 +31,13 @@ use crate::oversight::opt_out::OptOuts;
 use crate::oversight::override_review::OverrideReviews;
 use crate::oversight::reports::Reports;
 use crate::register::RegisterHandle;
+use crate::smart::external::ExternalTokens;
 use crate::smart::fetch::HttpKeyFetcher;
 use crate::smart::http as endpoints;
 use crate::smart::id_token::UserNames;
 use crate::smart::jwks::KeySource;
 use crate::smart::launch::Launcher;
+use crate::smart::provider::{Provider, ProviderConfigError, Providers};
 use crate::smart::ring::KeyRing;
 use crate::smart::routes::SmartParts;
 use crate::smart::secrets::LaunchKey;
@@ -92,6 +94,8 @@ pub struct GatewayParts {
     pub exclusions: Option<std::path::PathBuf>,
     /// Times.
     pub timing: Timing,
+    /// OpenID providers that are trusted to say who a clinician is.
+    pub providers: Vec<Provider>,
 }
 
 /// Why the gateway does not start. It never starts without its tables, lists and keys (R049).
@@ -118,6 +122,9 @@ pub enum StartError {
     /// The key fetcher cannot be set up.
     #[error("the key fetcher cannot be set up: {0}")]
     Fetcher(String),
+    /// A provider is configured in a way that makes no sense.
+    #[error(transparent)]
+    Provider(#[from] ProviderConfigError),
     /// The issuer is no URL.
     #[error("the issuer is not a URL")]
     Issuer,
@@ -233,10 +240,18 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         network: parts.allow.clone(),
     }));
     let fetcher = HttpKeyFetcher::new().map_err(|error| StartError::Fetcher(error.to_string()))?;
+    let fetcher = Arc::new(fetcher);
+    let providers = Arc::new(Providers::new(
+        parts.providers,
+        Arc::clone(&fetcher),
+        Arc::clone(&machine_clock),
+    )?);
+    let external =
+        ExternalTokens::new(&providers, parts.register.clone(), &parts.issuer).map(Arc::new);
     let authenticator = Authenticator::new(
         &parts.issuer,
         parts.register.clone(),
-        KeySource::new(Arc::new(fetcher)),
+        KeySource::new(fetcher),
         Arc::clone(&tokens),
         Arc::clone(&parts.clock),
         machine_clock,
@@ -281,6 +296,9 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         key: parts.launch_key,
         ring: parts.ring,
         names: names.clone(),
+        providers,
+        external: external.clone(),
+        provider_store: Arc::clone(&parts.store) as _,
     });
     let oversight = Arc::new(oversight_api(
         parts.register.clone(),
@@ -313,6 +331,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         register: parts.register,
         exclusions: exclusions.clone(),
         names,
+        external,
         notes: Arc::clone(&parts.store) as _,
         clock: parts.clock,
     });
@@ -413,6 +432,9 @@ pub async fn keep_house(store: Arc<SqliteStore>, clock: SharedClock) {
         match store.forget_expired(clock.now()).await {
             Ok(forgotten) => tracing::debug!(forgotten, "expired tokens and assertions forgotten"),
             Err(error) => tracing::warn!(%error, "expired tokens could not be forgotten"),
+        }
+        if let Err(error) = store.forget_provider_sign_ins(clock.now()).await {
+            tracing::warn!(%error, "ended sign-ins at providers could not be forgotten");
         }
         if let Err(error) = store.forget_launches(clock.now()).await {
             tracing::warn!(%error, "ended launches could not be forgotten");

@@ -91,6 +91,7 @@ async fn measure(arguments: &Arguments) -> Result<bool, Failure> {
         seed: 1,
         timing: Some(timing),
         limits: None,
+        providers: Vec::new(),
     })
     .await?;
     let gateway = Client::new(&sandbox)?;

@@ -6,6 +6,7 @@
 pub mod clinical;
 pub mod edge;
 pub mod exclusions_page;
+pub mod external;
 pub mod fhir_user;
 pub mod health;
 pub mod limits;

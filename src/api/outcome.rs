@@ -161,8 +161,9 @@ mod tests {
     use crate::access::catalogue;
     use crate::fhir::OPENMIG;
 
-    const API: [(&str, &str); 6] = [
+    const API: [(&str, &str); 7] = [
         ("clinical.rs", include_str!("clinical.rs")),
+        ("external.rs", include_str!("external.rs")),
         ("outcome.rs", include_str!("outcome.rs")),
         ("records.rs", include_str!("records.rs")),
         ("request.rs", include_str!("request.rs")),

@@ -300,14 +300,14 @@ async fn caller(
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
     match authenticate(header, api.tokens.as_ref(), api.clock.now()) {
-        Ok(caller) => match api.note_first_use(header, &caller).await {
+        Ok(caller) => match api.confirm(header, &caller).await {
             Ok(()) => Ok(caller),
             Err(error) => Err(api
                 .refuse_stranger(Some(&caller), origin.clone(), interaction, error)
                 .await),
         },
         Err(refusal) => {
-            let error = ApiError::from(refusal);
+            let error = api.unknown(header, refusal).await;
             Err(api
                 .refuse_stranger(None, origin.clone(), interaction, error)
                 .await)

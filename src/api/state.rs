@@ -16,6 +16,7 @@ use crate::occasion::{OccasionRefusal, Occasions, ReadOccasion, ReadRefusal};
 use crate::register::{GROUP, RegisterHandle};
 use crate::release::Held;
 use crate::smart::caller::Caller;
+use crate::smart::external::ExternalTokens;
 use crate::smart::id_token::UserNames;
 use crate::store::TokenStore;
 use crate::store::authorization::AuthorizationStore;
@@ -43,6 +44,8 @@ pub struct Api {
     pub exclusions: ExclusionsHandle,
     /// Names users who signed in.
     pub names: UserNames,
+    /// Verifies access tokens of external issuers, where that is configured.
+    pub external: Option<Arc<ExternalTokens>>,
     /// Where the first use of a refreshed token is noted.
     pub notes: Arc<dyn AuthorizationStore>,
     /// Time.

@@ -17,7 +17,7 @@ mod report;
 mod serve;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -25,11 +25,12 @@ use clap::{Parser, Subcommand};
 
 use crate::audit::verify::TreeHead;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Timing;
+use crate::config::{Timing, read_providers};
 use crate::record::date::london;
 use crate::sandbox::mock::{self, Ordinary, People, Which};
 use crate::sandbox::population;
 use crate::sandbox::run::{SandboxOptions, sandbox_timing, start};
+use crate::smart::provider::Provider;
 use crate::text::hex;
 
 /// An open Medical Interoperability Gateway.
@@ -62,6 +63,9 @@ enum Command {
         /// Seconds that a looked-up record is held, where something is measured over a longer time than the usual hold
         #[arg(long, hide = true)]
         hold_seconds: Option<u64>,
+        /// OpenID providers to trust beside the sandbox's own: a TOML file with `[[providers]]` as `serve` has them
+        #[arg(long)]
+        providers: Option<PathBuf>,
     },
     /// Run a gateway with a configuration file
     Serve {
@@ -223,6 +227,7 @@ pub fn run() -> ExitCode {
             patients,
             seed,
             hold_seconds,
+            providers,
         } => {
             let timing = hold_seconds.map(|hold_seconds| Timing {
                 hold_seconds,
@@ -236,6 +241,10 @@ pub fn run() -> ExitCode {
                 seed,
                 timing,
                 limits: None,
+                providers: match trusted(providers.as_deref()) {
+                    Ok(providers) => providers,
+                    Err(error) => return fail(&error, 1),
+                },
             };
             block_on(async move {
                 let sandbox = start(&options).await.map_err(|error| error.to_string())?;
@@ -324,6 +333,18 @@ fn check(what: &Check) -> ExitCode {
         }
         Check::Mappings { folder } => check_mappings::run(folder.as_deref()),
     }
+}
+
+/// The providers of a file, ready to be trusted.
+fn trusted(file: Option<&Path>) -> Result<Vec<Provider>, String> {
+    let Some(file) = file else {
+        return Ok(Vec::new());
+    };
+    read_providers(file)
+        .map_err(|error| error.to_string())?
+        .into_iter()
+        .map(|provider| Provider::load(provider).map_err(|error| error.to_string()))
+        .collect()
 }
 
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {

@@ -17,6 +17,7 @@ use crate::oversight::delivery::{Courier, RouteError, Routes, RoutesHandle};
 use crate::record::date::london;
 use crate::register::watch::RegisterWatch;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
+use crate::smart::provider::Provider;
 use crate::smart::ring::{KeyWatch, RingError};
 use crate::smart::secrets::LaunchKey;
 use crate::store::StoreError;
@@ -109,6 +110,13 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         },
         exclusions: config.exclusions_dir.clone(),
         timing: config.timing,
+        providers: config
+            .providers
+            .iter()
+            .cloned()
+            .map(Provider::load)
+            .collect::<Result<_, _>>()
+            .map_err(StartError::from)?,
     };
     let mut gateway = assemble(parts, Router::new())?;
     let exclusions = gateway.exclusions_watch.take();

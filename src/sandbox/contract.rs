@@ -1,7 +1,10 @@
 //! `GET /sandbox/contract.json`: the names that app developers and tests rely on, as data.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::cis2;
 use super::register::{SandboxPorts, WEB_SECRET};
 use super::story::Person;
 use crate::fhir::IdKey;
@@ -17,6 +20,8 @@ pub struct Contract {
     organisations: Vec<Organisation>,
     users: Vec<User>,
     clients: Vec<Client>,
+    /// OpenID providers at which users sign in, and whose id tokens are exchanged.
+    providers: Vec<Provider>,
     patients: Vec<Patient>,
     /// People beyond the contract are many: they are listed on pages of their own.
     ordinary_patients: OrdinaryPatients,
@@ -56,6 +61,14 @@ struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     organisation: Option<String>,
     about: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Provider {
+    id: &'static str,
+    issuer: String,
+    id_token_url: String,
+    audiences: BTreeMap<&'static str, &'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -193,6 +206,12 @@ impl Contract {
                     redirect_uris: client.redirect_uris.clone(),
                 })
                 .collect(),
+            providers: vec![Provider {
+                id: cis2::PROVIDER,
+                issuer: cis2::issuer(&base),
+                id_token_url: format!("{base}/sandbox/id-token"),
+                audiences: cis2::AUDIENCES.into(),
+            }],
             patients: people
                 .iter()
                 .filter_map(|person| Patient::of(person, ids))

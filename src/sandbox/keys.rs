@@ -30,6 +30,7 @@ pub const KEY_CLIENTS: [(&str, SigningAlgorithm); 8] = [
     ("sandbox-ehr", SigningAlgorithm::Es384),
 ];
 
+const CIS2: (&str, SigningAlgorithm) = ("sandbox-cis2", SigningAlgorithm::Rs256);
 const SERVER: (&str, SigningAlgorithm) = ("sandbox-server", SigningAlgorithm::Rs256);
 
 /// Why the keys are not there.
@@ -73,6 +74,7 @@ pub struct SandboxKeys {
     clients: Vec<Held>,
     /// File of the server's own signing keys (`crate::smart::ring`).
     pub server_file: PathBuf,
+    cis2: Held,
 }
 
 impl SandboxKeys {
@@ -86,7 +88,7 @@ impl SandboxKeys {
             source,
         })?;
         let server_file = folder.join(format!("{}.jwk.json", SERVER.0));
-        let clients = std::thread::scope(|scope| {
+        let mut clients = std::thread::scope(|scope| {
             let server = scope.spawn(|| {
                 // Once rotated it holds more than one.
                 if server_file.exists() {
@@ -96,6 +98,7 @@ impl SandboxKeys {
             });
             let threads: Vec<_> = KEY_CLIENTS
                 .into_iter()
+                .chain([CIS2])
                 .map(|(name, algorithm)| {
                     scope.spawn(move || load_or_create_one(folder, name, algorithm))
                 })
@@ -107,10 +110,18 @@ impl SandboxKeys {
                 .map(|thread| thread.join().unwrap_or_else(|_| Err(lost())))
                 .collect::<Result<Vec<_>, _>>()
         })?;
+        let cis2 = clients.pop().ok_or(KeysError::UnknownClient)?;
         Ok(Self {
             clients,
             server_file,
+            cis2,
         })
+    }
+
+    /// The key of the mock OpenID provider.
+    #[must_use]
+    pub fn cis2(&self) -> &SigningKey {
+        &self.cis2.key
     }
 
     /// The private JWK that `/sandbox/keys/<client_id>.jwk.json` serves.

@@ -3,6 +3,7 @@
 //! Invariant: `mock` and `population` share no parsing or writing type with `source`: mock and adapter must not share a
 //! misreading.
 
+pub mod cis2;
 pub mod contract;
 pub mod keys;
 pub mod launch;

@@ -9,6 +9,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
+use super::cis2::PROVIDER;
 use crate::register::{
     AGREEMENT, CLIENTS, GROUP, ORGANISATIONS, PROTOCOLS, Register, RegisterErrors, RegisterFiles,
     USERS,
@@ -327,6 +328,7 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
         let mut out = String::from(
             "# Who may sign in or be named by a client, with the role that the employer verified. Every password is `sandbox`.\n",
         );
+        let mut number = 0;
         for (username, name, organisations, role, training) in [
             ("clinician", "Dr Asha Rowan", "\"Z9O01\"", "gp", trained),
             (
@@ -394,6 +396,17 @@ terms_accepted = {{ version = "1", date = {accepted} }}
 password = '{PASSWORD_HASH}'
 "#
             ));
+            number += 1;
+            out.push_str(&format!(
+                "identities = {{ {PROVIDER} = \"9900000{number:05}\" }}\n"
+            ));
+            let profiles: Vec<String> = organisations
+                .split(", ")
+                .filter(|ods| !ods.is_empty())
+                .enumerate()
+                .map(|(n, ods)| format!("\"99{n}0001{number:05}\" = {ods}"))
+                .collect();
+            out.push_str(&format!("role_profiles = {{ {} }}\n", profiles.join(", ")));
         }
         out
     }

@@ -32,7 +32,7 @@ pub struct SandboxState {
     /// Key of the ids.
     pub ids: IdKey,
     /// Keys of the clients.
-    pub keys: SandboxKeys,
+    pub keys: Arc<SandboxKeys>,
     /// The clock that moves.
     pub clock: Arc<ShiftedClock>,
     /// The mock services.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::cis2::{self, Cis2};
 use super::contract::Contract;
 use super::keys::{KeysError, SandboxKeys, USER_BASE};
 use super::launch::LaunchState;
@@ -31,6 +32,7 @@ use crate::record::date::london;
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::RegisterHandle;
 use crate::register::watch::RegisterWatch;
+use crate::smart::provider::Provider;
 use crate::smart::ring::{KeyWatch, RingError};
 use crate::smart::secrets::LaunchKey;
 use crate::store::sqlite::SqliteStore;
@@ -63,6 +65,8 @@ pub struct SandboxOptions {
     pub timing: Option<Timing>,
     /// What the gateway's server waits for; as `serve` where `None`.
     pub limits: Option<ServerLimits>,
+    /// OpenID providers to trust beside the sandbox's own.
+    pub providers: Vec<Provider>,
 }
 
 /// The sandbox's times: those of a gateway, but a short floor and plenty of token requests.
@@ -181,7 +185,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let (keys_dir, register_dir) = (folder("keys")?, folder("register")?);
     let (listeners, ports) = listen(options.port).await?;
     let today = SystemClock.now().to_zoned(london()).date();
-    let keys = SandboxKeys::load_or_create(&keys_dir)?;
+    let keys = Arc::new(SandboxKeys::load_or_create(&keys_dir)?);
     let sealing = secret(&keys_dir.join("seal.key"))?;
     let seal = SealKey::new(&sealing)?;
     let register = RegisterHandle::new(register(&keys, ports, today, &register_dir)?);
@@ -220,6 +224,15 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         notices.clone(),
         Arc::clone(&clock) as _,
     )?;
+    let base = format!("http://127.0.0.1:{}", ports.gateway);
+    let mut providers = vec![cis2::provider(&base).map_err(StartError::from)?];
+    providers.extend(options.providers.iter().cloned());
+    let cis2 = cis2::routes(Arc::new(Cis2 {
+        issuer: cis2::issuer(&base),
+        keys: Arc::clone(&keys),
+        register: register.clone(),
+        codes: Mutex::default(),
+    }));
     let sandbox_routes = routes(Arc::new(SandboxState {
         contract,
         people: Arc::clone(&people),
@@ -266,8 +279,9 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         systmone_key: "sandbox".to_owned(),
         exclusions: Some(exclusions),
         timing: options.timing.unwrap_or_else(sandbox_timing),
+        providers,
     };
-    let mut gateway = assemble(parts, sandbox_routes.merge(launches))?;
+    let mut gateway = assemble(parts, sandbox_routes.merge(launches).merge(cis2))?;
     // Set once: nobody else has it.
     let _set = launcher.set(Arc::clone(&gateway.launcher));
     let (stop, stopped) = watch::channel(false);
@@ -566,6 +580,11 @@ fn banner(ports: SandboxPorts, register: &RegisterHandle, options: &SandboxOptio
             );
         }
     }
+    let _ = writeln!(
+        text,
+        "  OpenID provider     {} (mock of CIS2; id tokens at {base}/sandbox/id-token)",
+        cis2::issuer(&base)
+    );
     let users: Vec<&str> = register.users.keys().map(String::as_str).collect();
     let clients: Vec<&str> = register.clients.keys().map(String::as_str).collect();
     let _ = writeln!(

@@ -114,7 +114,7 @@ impl OAuthError {
         Self::new(
             StatusCode::BAD_REQUEST,
             "unsupported_grant_type",
-            "The grant types are authorization_code, refresh_token and client_credentials.",
+            "The grant type is not one of those in this server's metadata.",
         )
     }
 
@@ -132,6 +132,16 @@ impl OAuthError {
     #[must_use]
     pub fn invalid_scope(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_scope", description)
+    }
+
+    /// Meant for another server (RFC 8693 section 2.2.2).
+    #[must_use]
+    pub fn invalid_target() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_target",
+            "Tokens are given for this server alone.",
+        )
     }
 
     /// RFC 9396 section 5.

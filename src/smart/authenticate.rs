@@ -77,6 +77,13 @@ impl Authenticator {
         self
     }
 
+    /// This server's issuer identifier, which is its FHIR base.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        // The issuer itself comes first; see `new`.
+        self.audiences.first().map_or("", String::as_str)
+    }
+
     /// The register in force.
     #[must_use]
     pub fn register(&self) -> Arc<Register> {

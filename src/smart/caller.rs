@@ -81,8 +81,8 @@ pub enum Unauthorized {
     Store(#[from] StoreError),
 }
 
-/// Longest token that is looked up.
-const MAX_TOKEN: usize = 512;
+/// Longest token that is looked up: those of an external issuer are JWTs.
+const MAX_TOKEN: usize = super::provider::token::MAX_LENGTH;
 
 /// The token of an `Authorization` header.
 ///

@@ -11,6 +11,8 @@ use crate::tabs::catalogue::TabSet;
 #[derive(Debug, Clone)]
 pub struct Discovery {
     issuer: String,
+    exchange: bool,
+    external: bool,
 }
 
 impl Discovery {
@@ -19,7 +21,23 @@ impl Discovery {
     pub fn new(issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
+            exchange: false,
+            external: false,
         }
+    }
+
+    /// Id tokens of some provider can be exchanged (RFC 8693).
+    #[must_use]
+    pub fn with_exchange(mut self, exchange: bool) -> Self {
+        self.exchange = exchange;
+        self
+    }
+
+    /// Access tokens of some external issuer are used here.
+    #[must_use]
+    pub fn with_external(mut self, external: bool) -> Self {
+        self.external = external;
+        self
     }
 
     /// The token endpoint, which is also the audience of assertions.
@@ -78,7 +96,11 @@ impl Discovery {
         let algorithms: Vec<&str> = ALGORITHMS.iter().map(|(name, _)| *name).collect();
         let credentials = ["private_key_jwt", "client_secret_basic"];
         let any = ["private_key_jwt", "client_secret_basic", "none"];
-        json!({
+        let mut grants = vec!["authorization_code", "refresh_token", "client_credentials"];
+        if self.exchange {
+            grants.push(super::token::exchange::GRANT_TYPE);
+        }
+        let mut document = json!({
             "issuer": self.issuer,
             "authorization_endpoint": self.authorization_endpoint(),
             "token_endpoint": self.token_endpoint(),
@@ -95,13 +117,18 @@ impl Discovery {
             "jwks_uri": at("jwks"),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "grant_types_supported": grants,
             "scopes_supported": scopes_supported(),
             "authorization_details_types_supported": [OCCASION_TYPE],
             "authorization_response_iss_parameter_supported": true,
             // Required of every client; plain is never accepted (D3).
             "code_challenge_methods_supported": ["S256"],
-        })
+        });
+        if self.external {
+            // Ours: binds an access token of an external issuer to an occasion (docs/clients.md).
+            document["openmig_occasion_endpoint"] = at("occasion").into();
+        }
+        document
     }
 }
 

@@ -60,15 +60,49 @@ impl HttpKeyFetcher {
             return None;
         }
         let lifetime = lifetime(response.headers());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.ok()? {
-            if body.len() + chunk.len() > MAX_BYTES {
-                return None;
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = body(&mut response).await?;
         Some(FetchedKeys { body, lifetime })
     }
+
+    /// Sends any request under the same guards: to public addresses over https, unless `local`, without following a
+    /// redirect, and with a bounded answer. Whatever its status, the answer is given.
+    ///
+    /// # Errors
+    /// There is no whole answer.
+    pub async fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        local: bool,
+    ) -> Result<http::Response<Vec<u8>>, NotSent> {
+        let request = reqwest::Request::try_from(request).map_err(|_| NotSent)?;
+        if !local && !may_fetch(request.url()) {
+            return Err(NotSent);
+        }
+        let client = if local { &self.local } else { &self.guarded };
+        let mut response = client.execute(request).await.map_err(|_| NotSent)?;
+        let body = body(&mut response).await.ok_or(NotSent)?;
+        let mut answer = http::Response::new(body);
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = response.headers().clone();
+        Ok(answer)
+    }
+}
+
+/// A request that has no answer; why is nobody's business but the operator's, who sees the address in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the request could not be sent, or has no whole answer")]
+pub struct NotSent;
+
+/// A body that is not too large.
+async fn body(response: &mut reqwest::Response) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        if body.len() + chunk.len() > MAX_BYTES {
+            return None;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Some(body)
 }
 
 impl FetchKeys for HttpKeyFetcher {

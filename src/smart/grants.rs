@@ -282,8 +282,8 @@ impl Grants {
     }
 }
 
-/// How the identity of somebody who signed in here is known.
-pub const AUTHENTICATED: &str = "authenticated";
+/// How the identity of somebody who signed in here, or at a trusted provider, is known.
+pub use crate::access::AUTHENTICATED;
 
 fn tell(row: &mut AuditEntry, grant: &GrantRow) {
     row.clinician = Some(grant.username.clone());
@@ -317,6 +317,9 @@ fn answer(
         "expires_in": token.expires_at.duration_since(now).as_secs(),
         "scope": token.scopes,
     });
+    if let Some(assurance) = &token.assurance {
+        body["assurance"] = assurance.as_str().into();
+    }
     if let Some(refresh) = refresh {
         body["refresh_token"] = refresh.into();
     }

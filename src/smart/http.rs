@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::answer::TokenResponse;
 use super::discovery::Discovery;
+use super::external::ExternalEndpoint;
 use super::form::{FormRequest, MAX_FORM};
 use super::introspect::IntrospectionEndpoint;
 use super::launch::LaunchEndpoint;
@@ -36,6 +37,14 @@ pub async fn introspect(
 /// `POST <issuer>/launch`.
 pub async fn launch(
     State(endpoint): State<Arc<LaunchEndpoint>>,
+    request: Request,
+) -> TokenResponse {
+    endpoint.handle(form_request(request).await).await
+}
+
+/// `POST <issuer>/occasion`.
+pub async fn occasion(
+    State(endpoint): State<Arc<ExternalEndpoint>>,
     request: Request,
 ) -> TokenResponse {
     endpoint.handle(form_request(request).await).await

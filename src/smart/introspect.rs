@@ -90,6 +90,9 @@ impl IntrospectionEndpoint {
             "iat": row.issued_at.as_second(),
             "exp": row.expires_at.as_second(),
         });
+        if let Some(assurance) = row.assurance {
+            body["assurance"] = assurance.into();
+        }
         if let Some(clinician) = row.clinician {
             body["username"] = clinician.into();
         }

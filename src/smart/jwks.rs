@@ -43,6 +43,7 @@ pub const ALGORITHMS: [(&str, Algorithm); 3] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeyType {
     Rsa,
+    P256,
     P384,
 }
 
@@ -56,7 +57,10 @@ struct PublicKey {
 
 /// A client's public keys. A key's `alg` is the client's allow-list: it verifies that algorithm and no other.
 #[derive(Default)]
-pub struct KeySet(Vec<PublicKey>);
+pub struct KeySet {
+    keys: Vec<PublicKey>,
+    json: Vec<u8>,
+}
 
 impl KeySet {
     /// Reads a JWKS. Keys of other types, uses or without kid are left out.
@@ -75,11 +79,20 @@ impl KeySet {
         {
             return Err(KeyError::Unreadable);
         }
-        Ok(Self(keys.iter().filter_map(PublicKey::parse).collect()))
+        Ok(Self {
+            keys: keys.iter().filter_map(PublicKey::parse).collect(),
+            json: json.to_owned(),
+        })
+    }
+
+    /// The set as it was published.
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        &self.json
     }
 
     fn has(&self, kid: &str) -> bool {
-        self.0.iter().any(|key| key.kid == kid)
+        self.keys.iter().any(|key| key.kid == kid)
     }
 
     /// The one key with this kid that fits the algorithm (J5). The kid is compared as a string and used for nothing else.
@@ -89,10 +102,11 @@ impl KeySet {
     pub fn find(&self, kid: &str, algorithm: (&str, Algorithm)) -> Result<&DecodingKey, KeyError> {
         let wanted = match algorithm.1 {
             Algorithm::ES384 => KeyType::P384,
+            Algorithm::ES256 => KeyType::P256,
             _ => KeyType::Rsa,
         };
         let mut fitting = self
-            .0
+            .keys
             .iter()
             .filter(|key| key.kid == kid && key.key_type == wanted);
         match (fitting.next(), fitting.next()) {
@@ -121,6 +135,10 @@ impl PublicKey {
             ),
             ("EC", Some("P-384")) => (
                 KeyType::P384,
+                DecodingKey::from_ec_components(text("x")?, text("y")?),
+            ),
+            ("EC", Some("P-256")) => (
+                KeyType::P256,
                 DecodingKey::from_ec_components(text("x")?, text("y")?),
             ),
             _ => return None,

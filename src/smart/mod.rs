@@ -11,6 +11,7 @@ pub mod clinician;
 pub mod cors;
 pub mod details;
 pub mod discovery;
+pub mod external;
 #[cfg(test)]
 pub(crate) mod fakes;
 pub mod fetch;
@@ -27,6 +28,7 @@ pub mod opener;
 pub mod pages;
 pub mod password;
 pub mod person;
+pub mod provider;
 pub mod requester;
 pub mod revoke;
 pub mod ring;

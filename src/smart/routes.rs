@@ -7,13 +7,16 @@ use axum::routing::{get, post};
 
 use super::authenticate::Authenticator;
 use super::discovery::Discovery;
+use super::external::{ExternalEndpoint, ExternalTokens};
 use super::grants::Grants;
 use super::http as endpoints;
 use super::id_token::UserNames;
 use super::introspect::IntrospectionEndpoint;
 use super::launch::{LaunchEndpoint, Launcher};
+use super::limit::AddressLimit;
 use super::opener::OccasionOpener;
 use super::pages::{Pages, PagesParts};
+use super::provider::Providers;
 use super::revoke::RevocationEndpoint;
 use super::ring::KeyRing;
 use super::secrets::LaunchKey;
@@ -23,6 +26,7 @@ use crate::clock::SharedClock;
 use crate::occasion::PointOfCare;
 use crate::register::RegisterHandle;
 use crate::store::authorization::AuthorizationStore;
+use crate::store::providers::ProviderStore;
 use crate::store::{TokenRevoker, TokenStore};
 
 /// What the authorization server stands on.
@@ -59,6 +63,12 @@ pub struct SmartParts {
     pub ring: Arc<KeyRing>,
     /// Names users.
     pub names: UserNames,
+    /// OpenID providers that are trusted.
+    pub providers: Arc<Providers>,
+    /// Verifies external access tokens, where that is configured.
+    pub external: Option<Arc<ExternalTokens>>,
+    /// What signing in there leaves behind.
+    pub provider_store: Arc<dyn ProviderStore>,
 }
 
 /// The routes, and what registers launches.
@@ -92,9 +102,25 @@ pub fn routes(parts: SmartParts) -> (Router, Arc<Launcher>) {
             refusal_floor: parts.settings.refusal_floor,
             requests_per_minute: parts.settings.requests_per_minute,
             occasion_minutes: parts.occasion_minutes,
+            providers: Arc::clone(&parts.providers),
+            provider_store: Arc::clone(&parts.provider_store),
         },
         &path,
     );
+    let external = parts.external.as_ref().map(|tokens| {
+        let endpoint = ExternalEndpoint {
+            tokens: Arc::clone(tokens),
+            occasions: Arc::clone(&parts.occasions),
+            store: Arc::clone(&parts.provider_store),
+            audit: Arc::clone(&parts.audit),
+            clock: Arc::clone(&parts.clock),
+            limit: AddressLimit::new(parts.settings.requests_per_minute),
+            refusal_floor: parts.settings.refusal_floor,
+        };
+        Router::new()
+            .route(&format!("{path}/occasion"), post(endpoints::occasion))
+            .with_state(Arc::new(endpoint))
+    });
     let token = TokenEndpoint::new(
         parts.settings,
         Arc::clone(&parts.authenticator),
@@ -103,7 +129,8 @@ pub fn routes(parts: SmartParts) -> (Router, Arc<Launcher>) {
         Arc::clone(&parts.audit),
         Arc::clone(&parts.clock),
     )
-    .with_grants(grants);
+    .with_grants(grants)
+    .with_providers(Arc::clone(&parts.providers), parts.provider_store);
     let introspection = IntrospectionEndpoint::new(
         &parts.issuer,
         Arc::clone(&parts.authenticator),
@@ -138,11 +165,16 @@ pub fn routes(parts: SmartParts) -> (Router, Arc<Launcher>) {
             &format!("/.well-known/oauth-authorization-server{path}"),
             get(endpoints::authorization_server),
         )
-        .with_state(Arc::new(Discovery::new(&parts.issuer)));
+        .with_state(Arc::new(
+            Discovery::new(&parts.issuer)
+                .with_exchange(parts.providers.exchange())
+                .with_external(parts.external.is_some()),
+        ));
     let router = Router::new()
         .route(&format!("{path}/jwks"), get(endpoints::jwks))
         .with_state((Arc::clone(&parts.ring), Arc::clone(&parts.clock)))
         .merge(discovery)
+        .merge(external.unwrap_or_default())
         .merge(
             Router::new()
                 .route(&format!("{path}/token"), post(endpoints::token))

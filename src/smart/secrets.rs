@@ -48,6 +48,13 @@ impl LaunchKey {
         }
     }
 
+    /// Nonce and PKCE verifier of a sign-in at a provider. Both follow from its state and this key, so the store keeps neither.
+    #[must_use]
+    pub fn passage(&self, state: &str) -> (String, String) {
+        let made = |label| URL_SAFE_NO_PAD.encode(self.mac(&[label, state]));
+        (made("provider nonce"), made("provider pkce"))
+    }
+
     /// The token that a form of this journey carries, bound to the browser's cookie (A14).
     #[must_use]
     pub fn form_token(&self, journey: &str, cookie: &str) -> String {

@@ -173,6 +173,17 @@ impl SigningKey {
         )
     }
 
+    /// The same with another `typ`, as an external issuer's access tokens have.
+    ///
+    /// # Errors
+    /// The library failed.
+    pub fn sign_as(&self, typ: &str, claims: &Value) -> Result<String, SigningError> {
+        self.sign_with(
+            &json!({"alg": self.algorithm.name(), "kid": self.kid, "typ": typ}),
+            claims,
+        )
+    }
+
     pub(crate) fn sign_with(&self, header: &Value, claims: &Value) -> Result<String, SigningError> {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(header), part(claims));

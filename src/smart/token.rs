@@ -20,7 +20,8 @@ use super::form::{Form, FormRequest};
 use super::grants::Grants;
 use super::limit::AddressLimit;
 use super::opener::{OccasionOpener, ResumeAsk};
-use super::requester::{RequestedRecord, requester};
+use super::provider::Providers;
+use super::requester::{RequestedRecord, Requester, requester};
 use super::scope::{Allowance, ScopeRequest, ScopeSet};
 use crate::access::catalogue;
 use crate::audit::{AccessStep, AuditEntry, AuditLog, Origin, What};
@@ -28,10 +29,13 @@ use crate::clock::{SharedClock, random_bytes};
 use crate::fhir::PatientId;
 use crate::occasion::{AskedBasis, ClinicianClaim, OccasionAsk, OpenOccasion};
 use crate::record::{NhsNumber, OdsCode};
+use crate::store::providers::ProviderStore;
 use crate::store::{TokenRow, TokenStore};
 use crate::tabs::catalogue::TabSet;
 use crate::text::hex;
 
+#[path = "token_exchange.rs"]
+pub mod exchange;
 #[path = "token_oversight.rs"]
 mod oversight;
 
@@ -63,6 +67,8 @@ pub struct TokenEndpoint {
     clock: SharedClock,
     limit: AddressLimit,
     grants: Option<Arc<Grants>>,
+    providers: Option<Arc<Providers>>,
+    provider_store: Option<Arc<dyn ProviderStore>>,
 }
 
 /// What was granted, before it is written down.
@@ -96,7 +102,21 @@ impl TokenEndpoint {
             clock,
             limit,
             grants: None,
+            providers: None,
+            provider_store: None,
         }
+    }
+
+    /// Exchanges id tokens of these providers, as far as they are configured for it.
+    #[must_use]
+    pub fn with_providers(
+        mut self,
+        providers: Arc<Providers>,
+        store: Arc<dyn ProviderStore>,
+    ) -> Self {
+        self.providers = Some(providers).filter(|providers| providers.exchange());
+        self.provider_store = Some(store);
+        self
     }
 
     /// Gives tokens to users too, for the codes and refresh tokens of app launches.
@@ -146,6 +166,16 @@ impl TokenEndpoint {
                     Some(self.authenticator.any_client(request, &form).await?.client)
                 };
                 return grants.refresh(who, &form, row).await;
+            }
+            (exchange::GRANT_TYPE, _) => {
+                if let Some(providers) = &self.providers {
+                    let who = self.authenticator.client(request, &form).await?;
+                    row.client = Some(who.client.id.clone());
+                    row.viewer = who.client.organisation.clone();
+                    row.policy = Some(who.register.hash.clone());
+                    return self.exchange(providers, &who, &form, row).await;
+                }
+                return Err(OAuthError::unsupported_grant_type());
             }
             _ => return Err(OAuthError::unsupported_grant_type()),
         }
@@ -225,6 +255,17 @@ impl TokenEndpoint {
             &self.settings.user_base,
         )
         .map_err(|error| OAuthError::invalid_client(error.to_string()))?;
+        self.for_clinician(who, asks, form, row).await
+    }
+
+    /// The occasion that is asked for, however it is known who looks.
+    async fn for_clinician(
+        &self,
+        who: &Authenticated,
+        asks: Requester,
+        form: &Form,
+        row: &mut AuditEntry,
+    ) -> Result<Granted, OAuthError> {
         let claim = asks.clinician;
         row.clinician = Some(claim.username.clone());
         row.role = who
@@ -355,6 +396,9 @@ impl TokenEndpoint {
             "expires_in": seconds,
             "scope": granted.scopes,
         });
+        if let Some(clinician) = &granted.clinician {
+            body["assurance"] = clinician.assurance.into();
+        }
         if let Some(open) = &granted.occasion {
             body["patient"] = open.patient.as_str().into();
             body["authorization_details"] = details::granted(open);

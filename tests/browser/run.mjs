@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import { chromium } from "playwright-core";
 import * as oidc from "openid-client";
 import * as oauth from "oauth4webapi";
+import * as upstream from "./provider.mjs";
 
 const [gateway, ehr] = process.argv.slice(2);
 const iss = `${gateway}/fhir/r4`;
@@ -22,6 +23,8 @@ const server = createServer(async (request, response) => {
   response.writeHead(200, { "content-type": file.endsWith(".js") ? "text/javascript" : "text/html" });
   response.end(await readFile(new URL(file, here)));
 }).listen(9310, "127.0.0.1");
+
+const provider = upstream.start(gateway);
 
 const contract = await (await fetch(`${gateway}/sandbox/contract.json`)).json();
 const fhirId = number => contract.patients.find(it => it.nhs_number === number).fhir_id;
@@ -161,6 +164,65 @@ async function ehrLaunch() {
   await close();
 }
 
+// Sign in at the real OpenID provider: its own pages, then ours, to the token and the record.
+async function withProvider() {
+  const { page, close } = await visit();
+  // The provider's development pages ask for a font of a third party, which is not there.
+  await page.route(url => ![gateway, app, upstream.issuer].includes(url.origin), route => route.abort());
+  const there = async account => {
+    await page.goto(`${app}/app.html?start=${encodeURIComponent(iss)}`);
+    await page.click(`${testid("sign-in-with")}[data-provider="oidc-provider"]`);
+    await page.waitForURL(url => url.origin === upstream.issuer);
+    await page.fill("[name=login]", account);
+    await page.fill("[name=password]", "any");
+    await page.click("[type=submit]");
+    await page.waitForSelector("text=Authorize", { timeout: 20000 });
+    await page.click("[type=submit]");
+    await page.waitForURL(url => url.origin === gateway);
+  };
+  await there("clinician");
+  await look(page, "12-picker-after-provider");
+  ok((await page.textContent(".who")).includes("Dr Asha Rowan, Sandbox Out of Hours"), "who signed in");
+  await page.click(`${testid("pick-patient")}[data-patient="${fhirId("9990000018")}"]`);
+  await consent(page);
+  const told = await result(page);
+  assert.equal(told.error, undefined, told.error);
+  ok(told.patient === fhirId("9990000018") && told.refreshed && told.conditions > 1, JSON.stringify(told));
+  for (const account of ["clinician-in-another-role", "stranger"]) {
+    await page.context().clearCookies();
+    await there(account);
+    await look(page, `13-${account}`);
+    ok((await page.textContent(testid("refusal"))).includes("not registered here"), account);
+  }
+  // Somebody gives up over there.
+  await page.context().clearCookies();
+  await page.goto(`${app}/app.html?start=${encodeURIComponent(iss)}`);
+  await page.click(`${testid("sign-in-with")}[data-provider="oidc-provider"]`);
+  await page.waitForURL(url => url.origin === upstream.issuer);
+  await page.click("text=Cancel");
+  await page.waitForURL(url => url.origin === gateway);
+  ok((await page.textContent(testid("refusal"))).includes("not completed"), "given up");
+  await page.click(testid("try-again"));
+  await signIn(page, "clinician");
+  ok(await page.locator(testid("pick-patient")).count() > 1, "and signs in with the password instead");
+  await close();
+}
+
+// The sandbox's own mock of CIS2, without JavaScript, and with the policy of our pages in force.
+async function withMock() {
+  const { page, close } = await visit({ javaScriptEnabled: false, bypassCSP: false });
+  await page.goto(`${iss}/authorize?${new URLSearchParams({
+    response_type: "code", client_id: "sandbox-spa", redirect_uri: `${app}/app.html`, state: "s", aud: iss,
+    scope: "launch/patient patient/*.rs", code_challenge: createHash("sha256").update("x".repeat(43)).digest("base64url"), code_challenge_method: "S256",
+  })}`);
+  await page.click(`${testid("sign-in-with")}[data-provider="sandbox-cis2"]`);
+  await page.click(testid("cis2-hospital-doctor"));
+  await page.click(`${testid("pick-patient")}[data-patient="${fhirId("9990000018")}"]`);
+  await consent(page);
+  ok(page.url().startsWith(`${app}/app.html?code=`), page.url());
+  await close();
+}
+
 // A code by the pages, for clients that are no browser.
 async function authorizeIn(url) {
   const { page, close } = await visit();
@@ -216,7 +278,7 @@ async function oauth4web() {
 }
 
 try {
-  for (const test of [standalone, withoutScript, ehrLaunch, openidClient, oauth4web]) {
+  for (const test of [standalone, withoutScript, ehrLaunch, openidClient, oauth4web, withProvider, withMock]) {
     await test();
     console.log(`ok  ${test.name}`);
   }
@@ -224,4 +286,5 @@ try {
 } finally {
   await browser.close();
   server.close();
+  provider.close();
 }

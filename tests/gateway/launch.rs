@@ -48,7 +48,7 @@ pub fn form(pairs: &[(String, String)]) -> String {
 
 /// A browser on one journey: follows no redirect by itself, keeps one cookie.
 pub struct Browser<'a> {
-    gateway: &'a TestGateway,
+    pub gateway: &'a TestGateway,
     pub cookie: String,
     /// The page that is shown.
     pub page: Answer,
@@ -76,7 +76,7 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    fn take_cookie(&mut self, answer: &Answer) {
+    pub fn take_cookie(&mut self, answer: &Answer) {
         if let Some((pair, _)) = answer.header("set-cookie").split_once(';') {
             pair.clone_into(&mut self.cookie);
         }

@@ -102,6 +102,7 @@ fn another_list_changes_what_leaves_without_rebuild() {
         patients: 0,
         seed: 1,
         timing: Some(timing()),
+        providers: Vec::new(),
     };
     let refused = wait(start(&again))
         .err()

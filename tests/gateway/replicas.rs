@@ -61,6 +61,7 @@ fn second(first: &TestGateway) -> String {
         systmone_key: "sandbox".to_owned(),
         exclusions: None,
         timing: timing(),
+        providers: Vec::new(),
     };
     wait(async {
         let gateway = assemble(parts, Router::new()).unwrap();

@@ -267,6 +267,7 @@ impl TestGateway {
             seed: 1,
             timing: Some(timing),
             limits: None,
+            providers: Vec::new(),
         };
         change(&mut options);
         let sandbox = wait(start(&options)).unwrap();

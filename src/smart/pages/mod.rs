@@ -2,10 +2,15 @@
 //! sign in, choose the patient, ask for consent (or override), approve. Every step is decided by [`PointOfCare`] and
 //! `Occasions`; nothing is looked up before the patient has said yes.
 
+mod code;
 mod consent_form;
+mod decide;
 mod journey;
+mod pick;
+mod provider;
 mod reply;
 mod show;
+mod sign_in;
 mod steps;
 mod views;
 
@@ -24,6 +29,7 @@ use super::http::origin_of;
 use super::limit::AddressLimit;
 use super::opener::OccasionOpener;
 use super::password::Passwords;
+use super::provider::Providers;
 use super::secrets::LaunchKey;
 use super::token::blank_row;
 use crate::access::catalogue;
@@ -32,6 +38,7 @@ use crate::clock::SharedClock;
 use crate::occasion::PointOfCare;
 use crate::register::RegisterHandle;
 use crate::store::authorization::AuthorizationStore;
+use crate::store::providers::ProviderStore;
 pub(super) use journey::launch_seal;
 use reply::Reply;
 
@@ -64,6 +71,10 @@ pub struct PagesParts {
     pub requests_per_minute: u32,
     /// Minutes that an occasion lasts, for the words of the conversation.
     pub occasion_minutes: i64,
+    /// Where else people can sign in.
+    pub providers: Arc<Providers>,
+    /// Who was sent there.
+    pub provider_store: Arc<dyn ProviderStore>,
 }
 
 /// The pages.
@@ -99,6 +110,14 @@ impl Pages {
             .route(
                 &format!("{path}/authorize/{{journey}}/{{step}}"),
                 post(step),
+            )
+            .route(
+                &format!("{path}/authorize/callback/{{provider}}"),
+                get(callback),
+            )
+            .route(
+                &format!("{path}/authorize/{{journey}}/returned"),
+                get(returned),
             )
             .with_state(Arc::new(self))
             .route("/assets/openmig.css", get(css))
@@ -241,6 +260,33 @@ async fn show(
             .into_response(),
         Err(reply) => reply.into_response(),
     }
+}
+
+/// A provider sends the browser back.
+async fn callback(
+    State(pages): State<Arc<Pages>>,
+    Path(provider): Path<String>,
+    request: Request,
+) -> Response {
+    let origin = origin_of(request.extensions());
+    let query = request.uri().query().unwrap_or_default();
+    pages
+        .back_from_provider(&provider, query, &origin)
+        .into_response()
+}
+
+/// The browser brings a provider's answer to its own journey.
+async fn returned(
+    State(pages): State<Arc<Pages>>,
+    Path(journey): Path<String>,
+    request: Request,
+) -> Response {
+    let origin = origin_of(request.extensions());
+    let query = request.uri().query().unwrap_or_default();
+    pages
+        .returned(&journey, query, request.headers(), &origin)
+        .await
+        .into_response()
 }
 
 async fn step(

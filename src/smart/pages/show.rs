@@ -71,6 +71,12 @@ impl Pages {
                 errors,
                 app: self.app(journey),
                 username: username.to_owned(),
+                providers: self
+                    .parts
+                    .providers
+                    .offered()
+                    .map(|provider| (provider.id.clone(), provider.name.clone()))
+                    .collect(),
             },
         )
     }

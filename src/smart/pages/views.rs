@@ -24,6 +24,17 @@ pub struct SignIn {
     pub errors: Vec<Problem>,
     pub app: String,
     pub username: String,
+    /// Id and name of each provider at which one can sign in.
+    pub providers: Vec<(String, String)>,
+}
+
+/// On the way to a provider.
+#[derive(Template)]
+#[template(path = "authorize/provider.html")]
+pub struct GoToProvider {
+    pub frame: Frame,
+    pub provider: String,
+    pub address: String,
 }
 
 /// For which organisation?

@@ -16,6 +16,7 @@ mod opt_out;
 mod overrides;
 mod probe;
 mod proofs;
+mod providers;
 mod read;
 #[cfg(test)]
 mod tamper;
