@@ -117,10 +117,11 @@ fn an_external_token_reads_inside_the_occasion_that_was_opened_with_it() {
     let again = json!({"type": details["type"], "occasion": occasion});
     open(gateway, &fresh, &again).expect(200);
     read(gateway, &fresh).expect(200);
-    // The patient takes consent back: every token of the occasion is dead, and does not come back to life.
-    let headers = [("authorization", bearer.as_str())];
+    // The occasion is ended: every token of it is dead, and does not come back to life.
+    // (Finished and not refused: other tests ask the same patient.)
+    let headers = [("content-type", FORM), ("authorization", bearer.as_str())];
     gateway
-        .send(Method::POST, "withdraw", &headers, "")
+        .send(Method::POST, "withdraw", &headers, "reason=finished")
         .expect(200);
     assert_eq!(
         read(gateway, &token).expect(403).code(),
@@ -234,7 +235,7 @@ fn without_configuration_there_is_no_such_mode() {
     let gateway = &*SHARED;
     let token = token_with(gateway, |_| {});
     assert_eq!(read(gateway, &token).status, 401);
-    assert_eq!(open(gateway, &token, &json!({})).status, 404);
+    assert_eq!(open(gateway, &token, &json!({})).status, 405);
     let smart = gateway
         .send(Method::GET, ".well-known/smart-configuration", &[], "")
         .json();

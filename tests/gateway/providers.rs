@@ -180,7 +180,9 @@ fn an_answer_belongs_to_the_browser_that_was_sent() {
     let mut victim = Browser::open(gateway, &asked(gateway, "sandbox-spa"));
     let there = at_provider(&mut attacker);
     let location = chosen(gateway, &there, "clinician", "none");
+    let own_page = victim.page.clone();
     let page = come_back(&mut victim, &location);
+    victim.page = own_page;
     assert_eq!(page.status, 403, "{}", page.text());
     assert!(page.text().contains("belongs to another browser"));
     // The state is not used up by it: whose it is comes through.
