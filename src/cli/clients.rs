@@ -124,7 +124,7 @@ struct Keys {
 
 #[derive(Debug, Args)]
 struct Instructed {
-    /// File with the [[instruction]] on which this is done, for agreement.toml (R167)
+    /// File with the `[[instruction]]` on which this is done, for agreement.toml (R167)
     #[arg(long, value_name = "FILE")]
     instruction: Option<PathBuf>,
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use openmig::access::AddressRanges;
 use openmig::api::server::{ServerLimits, serve};
-use openmig::config::loopback;
+use openmig::config::{Timing, loopback};
 use openmig::gateway::{GatewayParts, assemble};
 use openmig::occasion::SealKey;
 use openmig::register::{Register, RegisterHandle};
@@ -31,6 +31,14 @@ use crate::support::{Answer, Ask, FORM, TestGateway, encode, timing, wait};
 
 /// Requests at once.
 const MANY: usize = 16;
+
+/// Many at once may take their time on a small machine: what is asked here is how often, never how soon.
+fn patient() -> Timing {
+    Timing {
+        source_deadline_seconds: 60,
+        ..timing()
+    }
+}
 
 /// A second gateway on the same file, with a register, a store and keys of its own. Gives its origin.
 fn second(first: &TestGateway) -> String {
@@ -60,7 +68,7 @@ fn second(first: &TestGateway) -> String {
         proxies: ranges(&[]),
         systmone_key: "sandbox".to_owned(),
         exclusions: None,
-        timing: timing(),
+        timing: patient(),
         providers: Vec::new(),
     };
     wait(async {
@@ -86,7 +94,7 @@ fn process(first: &TestGateway) -> (String, Child) {
         "issuer = \"{}\"\nuser_base = \"{USER_BASE}\"\nlisten = \"127.0.0.1:0\"\nstate_dir = '{data}'\n\
          register_dir = '{data}/register'\n[services]\ntrace = \"http://127.0.0.1:{}\"\nworklist = \"http://127.0.0.1:{}\"\n\
          [secrets]\nid_key = '{data}/id.key'\nseal_key = '{data}/keys/seal.key'\n\
-         signing_key = '{data}/keys/sandbox-server.jwk.json'\n[timing]\ntoken_requests_per_minute = 1000000\n",
+         signing_key = '{data}/keys/sandbox-server.jwk.json'\n[timing]\ntoken_requests_per_minute = 1000000\nsource_deadline_seconds = 60\n",
         first.base, ports.trace, ports.ehr
     );
     let path = first.data.join("second.toml");
@@ -121,7 +129,7 @@ impl Drop for Two {
 
 impl Two {
     fn start(name: &str) -> Self {
-        let first = TestGateway::start(name, timing());
+        let first = TestGateway::start(name, patient());
         let second = second(&first);
         Self {
             first,
@@ -131,7 +139,7 @@ impl Two {
     }
 
     fn processes(name: &str) -> Self {
-        let first = TestGateway::start(name, timing());
+        let first = TestGateway::start(name, patient());
         let (second, child) = process(&first);
         Self {
             first,
