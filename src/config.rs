@@ -102,6 +102,11 @@ pub struct Secrets {
     pub seal_key: PathBuf,
     /// The server's signing key, a private JWK (RS256).
     pub signing_key: PathBuf,
+    /// The key that signs heads of the audit trail, a private JWK (ES384 or RS256); made in the state's folder where it is not
+    /// set.
+    pub trail_key: Option<PathBuf>,
+    /// Public key set (JWKS) of the keys that signed heads of the trail before.
+    pub former_trail_keys: Option<PathBuf>,
     /// The API key towards SystmOne units.
     pub systmone_key: Option<PathBuf>,
 }
@@ -198,6 +203,32 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// The configuration as an auditor may see it: every value, without the table of secrets and without the names of files that
+/// hold some.
+///
+/// # Errors
+/// Unreadable.
+pub fn shown(path: &Path) -> Result<serde_json::Value, ConfigError> {
+    let text = String::from_utf8_lossy(&read(path)?).into_owned();
+    let mut value: serde_json::Value =
+        toml::from_str(&text).map_err(|source| ConfigError::Toml {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+    if let Some(members) = value.as_object_mut() {
+        members.remove("secrets");
+    }
+    let recipients = value
+        .pointer_mut("/notices/recipients")
+        .and_then(serde_json::Value::as_object_mut);
+    for recipient in recipients.into_iter().flat_map(|map| map.values_mut()) {
+        if let Some(members) = recipient.as_object_mut() {
+            members.remove("webhook_secret");
+        }
+    }
+    Ok(value)
 }
 
 /// A secret of exactly 32 bytes from its file.
@@ -303,6 +334,15 @@ mod tests {
                 "{key}"
             );
         }
+    }
+
+    // R144: an auditor sees every setting, and nothing of where secrets are
+    #[test]
+    fn what_is_shown_has_no_secret() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/example/openmig.toml");
+        let shown = shown(&path).unwrap();
+        assert!(shown["issuer"].is_string() && shown["services"]["trace"].is_string());
+        assert!(!shown.to_string().contains("secret"), "{shown}");
     }
 
     #[test]

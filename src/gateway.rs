@@ -25,7 +25,9 @@ use crate::lookup::{LookUp, LookUpParts};
 use crate::mapping::{TableError, Tables};
 use crate::occasion::{OccasionParts, Occasions, PointOfCare, SealKey, Windows};
 use crate::oversight::cases::Cases;
+use crate::oversight::evidence::Evidence;
 use crate::oversight::exclusions::ExclusionsWatch;
+use crate::oversight::heads::TrailHeads;
 use crate::oversight::holds::HoldService;
 use crate::oversight::opt_out::OptOuts;
 use crate::oversight::override_review::OverrideReviews;
@@ -41,6 +43,7 @@ use crate::smart::provider::{Provider, ProviderConfigError, Providers};
 use crate::smart::ring::KeyRing;
 use crate::smart::routes::SmartParts;
 use crate::smart::secrets::LaunchKey;
+use crate::smart::signing::SigningKey;
 use crate::smart::token::TokenSettings;
 use crate::smart::withdraw::WithdrawalEndpoint;
 use crate::smart::{self, authenticate::Authenticator};
@@ -76,6 +79,10 @@ pub struct GatewayParts {
     pub seal: SealKey,
     /// The server's own signing keys.
     pub ring: Arc<KeyRing>,
+    /// The key that signs heads of the audit trail.
+    pub trail_key: SigningKey,
+    /// Public keys that signed heads before, which are still shown.
+    pub former_trail_keys: Vec<serde_json::Value>,
     /// Key of refresh tokens' pairs and of form tokens.
     pub launch_key: LaunchKey,
     /// URL of the trace service.
@@ -96,6 +103,8 @@ pub struct GatewayParts {
     pub timing: Timing,
     /// OpenID providers that are trusted to say who a clinician is.
     pub providers: Vec<Provider>,
+    /// The configuration as the evidence pack shows it, without secrets (R144).
+    pub settings: serde_json::Value,
 }
 
 /// Why the gateway does not start. It never starts without its tables, lists and keys (R049).
@@ -279,6 +288,10 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
             post(endpoints::withdraw),
         )
         .with_state(withdrawal);
+    let ring = parts.ring;
+    let mut shown = vec![parts.trail_key.public_jwk().clone()];
+    shown.extend(parts.former_trail_keys);
+    ring.show_also(shown);
     let (smart, launcher) = smart::routes::routes(SmartParts {
         issuer: parts.issuer.clone(),
         path: url.path().to_owned(),
@@ -294,7 +307,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         occasions: Arc::clone(&occasions) as _,
         care: Arc::new(PointOfCare::new(Arc::clone(&occasions), worklist)),
         key: parts.launch_key,
-        ring: parts.ring,
+        ring,
         names: names.clone(),
         providers,
         external: external.clone(),
@@ -306,6 +319,12 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         seal,
         parts.ids,
         Arc::clone(&parts.clock),
+        OversightParts {
+            trail_key: parts.trail_key,
+            issuer: parts.issuer.clone(),
+            exclusions: exclusions.clone(),
+            settings: parts.settings,
+        },
     ));
     let exclusions_watch = parts.exclusions.map(|folder| {
         ExclusionsWatch::new(
@@ -348,6 +367,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         metrics,
         look_up: Arc::clone(&look_up),
         http,
+        notices: Arc::clone(&parts.store) as _,
         base: url.path().trim_end_matches('/').to_owned(),
     });
     let metrics_page = telemetry::routes(Arc::clone(&telemetry)).layer(from_fn_with_state(
@@ -382,6 +402,18 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     })
 }
 
+/// What oversight needs besides register, store and keys.
+pub struct OversightParts {
+    /// The key that signs heads of the trail.
+    pub trail_key: SigningKey,
+    /// In whose name.
+    pub issuer: String,
+    /// The exclusion list in force.
+    pub exclusions: ExclusionsHandle,
+    /// The configuration in force, without secrets, for the evidence pack.
+    pub settings: serde_json::Value,
+}
+
 /// Puts oversight together: the same for the gateway and for the command line.
 #[must_use]
 pub fn oversight_api(
@@ -390,10 +422,21 @@ pub fn oversight_api(
     seal: Arc<SealKey>,
     ids: IdKey,
     clock: SharedClock,
+    parts: OversightParts,
 ) -> OversightApi {
     let trail: Arc<dyn AuditReader> = Arc::clone(store) as _;
     let cases = Cases::new(Arc::clone(store) as _, Arc::clone(&seal));
+    let heads = trail_heads(store, parts.trail_key, parts.issuer, Arc::clone(&clock));
     OversightApi {
+        heads,
+        evidence: Evidence {
+            trail: Arc::clone(&trail),
+            verifier: Arc::clone(store) as _,
+            registers: Arc::clone(store) as _,
+            holds: Arc::clone(store) as _,
+            exclusions: parts.exclusions,
+            settings: parts.settings,
+        },
         tokens: Arc::clone(store) as _,
         audit: Arc::clone(store) as _,
         reports: Reports::new(Arc::clone(&trail), Arc::clone(store) as _, cases.clone()),
@@ -423,6 +466,23 @@ pub fn oversight_api(
         ids,
         clock,
     }
+}
+
+/// What signs heads of the trail in this store.
+#[must_use]
+pub fn trail_heads(
+    store: &Arc<SqliteStore>,
+    key: SigningKey,
+    issuer: String,
+    clock: SharedClock,
+) -> TrailHeads {
+    TrailHeads::new(
+        Arc::clone(store) as _,
+        Arc::clone(store) as _,
+        key,
+        issuer,
+        clock,
+    )
 }
 
 /// Forgets tokens and assertion ids that are past their time, for as long as it is polled.

@@ -38,6 +38,7 @@ pub fn router(
 ) -> Router {
     let below = Router::new().fallback(fhir).with_state(Arc::clone(&api));
     let path = base_path.trim_end_matches('/');
+    let unknown = Arc::clone(&edge);
     let cors = Cors::new(
         api.register.clone(),
         Arc::clone(&api.tokens),
@@ -50,7 +51,15 @@ pub fn router(
         .nest(path, below)
         .route(&format!("{path}/"), base)
         .merge(beside)
-        .fallback(|| async { ApiError::not_found() })
+        .fallback(move |request: Request| {
+            let edge = Arc::clone(&unknown);
+            // An address that is none of ours is in the trail too, never with what it says (R120, R128).
+            async move {
+                let origin = origin_of(request.extensions());
+                edge.refuse(request.method(), origin, ApiError::not_found())
+                    .await
+            }
+        })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn_with_state(cors, cors::allow))
         .layer(axum::middleware::from_fn_with_state(

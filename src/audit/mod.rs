@@ -3,11 +3,13 @@
 //! Invariants: never runs after the answer; cannot be switched off; holds no clinical content, only ids.
 
 pub mod bounded;
+pub mod consistency;
 pub mod fhir;
 pub mod merkle;
 pub mod proof;
 pub mod reader;
 pub mod row;
+pub mod signed;
 pub mod verify;
 
 use std::net::IpAddr;
@@ -69,6 +71,8 @@ pub struct AuditEntry {
     pub exclusions: Option<String>,
     /// Hash of the token (its last bytes never, R120: `oauth jti`).
     pub token: Option<String>,
+    /// Digests of what is stored beside the trail and must stay as it is ([`crate::store::bound`]).
+    pub binds: Vec<merkle::Hash>,
 }
 
 impl AuditEntry {
@@ -95,6 +99,7 @@ impl AuditEntry {
             policy: None,
             exclusions: None,
             token: None,
+            binds: Vec::new(),
         }
     }
 }
@@ -134,6 +139,8 @@ pub enum AccessStep {
     Override,
     /// An occasion or token was withdrawn.
     Withdrawal,
+    /// A client asked whether a token is alive and whose it is (RFC 7662).
+    Introspection,
 }
 
 /// What a caller asked the FHIR API.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::merkle::{self, Hash};
 use super::row::{self, COLUMNS, Field};
+use super::signed::{BadHead, SignedHead};
 use super::verify::TreeHead;
+use crate::smart::jwks::KeySet;
 use crate::text::{hex, unhex};
 
 /// The tree over all leaves, level by level; a node without a sibling moves up as it is, which gives RFC 6962's tree.
@@ -39,6 +41,19 @@ impl Tree {
     #[must_use]
     pub fn root(&self) -> Option<Hash> {
         self.levels.last()?.first().copied()
+    }
+
+    /// How many leaves it has.
+    #[must_use]
+    pub(super) fn size(&self) -> usize {
+        self.levels.first().map_or(0, Vec::len)
+    }
+
+    /// The root over the leaves `from..to`, where the tree has a node for exactly these: a whole subtree, or what is left of
+    /// one at the right edge.
+    pub(super) fn range(&self, from: usize, to: usize) -> Option<Hash> {
+        let level = to.checked_sub(from)?.checked_next_power_of_two()?.ilog2() as usize;
+        self.levels.get(level)?.get(from >> level).copied()
     }
 
     /// The hashes that lead from leaf `index` (from 0) to the root.
@@ -152,6 +167,9 @@ pub struct Export {
     pub made_at: jiff::Timestamp,
     /// `size:root` of the whole trail then.
     pub head: String,
+    /// The same head, signed by the gateway; exports of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_head: Option<String>,
     /// The rows, in order.
     pub rows: Vec<ProvenRow>,
     /// The lists of ids by version.
@@ -184,6 +202,12 @@ pub enum NotProven {
     /// A list of ids was changed, or is missing.
     #[error("the list of ids of version {0} is missing or not the one that the trail sealed")]
     Version(String),
+    /// The head's signature.
+    #[error(transparent)]
+    Signature(#[from] BadHead),
+    /// There is none, and one was asked for.
+    #[error("the export is not signed")]
+    Unsigned,
     /// The head kept elsewhere is of the same size, and another.
     #[error("the tree head is not the one that was kept elsewhere")]
     OtherHead,
@@ -210,6 +234,9 @@ pub fn check(export: &Export, known: Option<TreeHead>) -> Result<Checked, NotPro
         if known.root != head.root {
             return Err(NotProven::OtherHead);
         }
+    }
+    if let Some(jws) = &export.signed_head {
+        SignedHead::read(jws)?.is_of(head.size, &head.root)?;
     }
     let mut before = 0;
     let mut sealed: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
@@ -286,6 +313,18 @@ pub fn check(export: &Export, known: Option<TreeHead>) -> Result<Checked, NotPro
         versions: export.versions.len(),
         head,
     })
+}
+
+/// Checks the signature of an export's head, where there are keys to check it with.
+///
+/// # Errors
+/// It is not genuine, or there is none.
+pub fn check_signature(export: &Export, keys: Option<&KeySet>) -> Result<(), NotProven> {
+    match (&export.signed_head, keys) {
+        (Some(jws), Some(keys)) => Ok(SignedHead::read(jws)?.verify(keys)?),
+        (None, Some(_)) => Err(NotProven::Unsigned),
+        (_, None) => Ok(()),
+    }
 }
 
 /// What makes exports: an engine of the store.

@@ -62,6 +62,8 @@ pub enum Happening {
     Override,
     /// An occasion or token was withdrawn.
     Withdrawal,
+    /// A client asked about a token.
+    Introspection,
     /// The source was about to be asked.
     Intent,
     /// Data was about to leave.
@@ -74,11 +76,12 @@ pub enum Happening {
 
 impl Happening {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Token,
         Self::Occasion,
         Self::Override,
         Self::Withdrawal,
+        Self::Introspection,
         Self::Intent,
         Self::Disclosure,
         Self::Refused,
@@ -93,6 +96,7 @@ impl Happening {
             Self::Occasion => "occasion",
             Self::Override => "override",
             Self::Withdrawal => "withdrawal",
+            Self::Introspection => "introspection",
             Self::Intent => "intent",
             Self::Disclosure => "disclosure",
             Self::Refused => "refused",
@@ -164,6 +168,8 @@ pub struct StoredEvent {
     pub version: Option<String>,
     /// Every id that left, in the order of the held version, then the others.
     pub disclosed: Vec<String>,
+    /// Digests of what is stored beside the trail and held to this row.
+    pub binds: Vec<super::merkle::Hash>,
     /// Entries of the bitmap that no registered id stands for: 0 in a whole trail.
     pub unresolved: u32,
 }

@@ -86,6 +86,30 @@ pub fn leaf_of(salt: &[u8], fields: &[Field<'_>; COLUMNS.len()]) -> Hash {
     merkle::leaf_hash(salt, &bytes)
 }
 
+/// SHA-256 over what something stored is and its values, in canonical form: how a row of the trail holds to it what stands
+/// elsewhere.
+#[must_use]
+pub fn digest(what: &str, fields: &[Field<'_>]) -> Hash {
+    use sha2::{Digest, Sha256};
+    let mut bytes = Vec::with_capacity(512);
+    Field::Text(what).canonical(&mut bytes);
+    for field in fields {
+        field.canonical(&mut bytes);
+    }
+    Sha256::digest(&bytes).into()
+}
+
+/// What stands in front of a digest among a row's other ids.
+const SEALED: &str = "Sealed/";
+
+/// The digest that one of a row's other ids is; `None` where it is the id of something.
+#[must_use]
+pub fn sealed_digest(id: &str) -> Option<Hash> {
+    crate::text::unhex(id.strip_prefix(SEALED)?)?
+        .try_into()
+        .ok()
+}
+
 /// A row that is ready to be written.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -147,7 +171,7 @@ impl Row {
             id: clock::new_id(),
             address: entry.origin.address.map(|address| address.to_string()),
             purpose: (!entry.purpose.is_empty()).then(|| entry.purpose.join(" ")),
-            other_ids: Some(other_ids(&entry.what).join("\n")).filter(|ids| !ids.is_empty()),
+            other_ids: Some(all_ids(&entry)).filter(|ids| !ids.is_empty()),
             digest,
             salt,
             leaf: [0; 32],
@@ -173,6 +197,7 @@ impl Row {
             What::Access(AccessStep::Occasion) => ("occasion", None, None),
             What::Access(AccessStep::Override) => ("override", None, None),
             What::Access(AccessStep::Withdrawal) => ("withdrawal", None, None),
+            What::Access(AccessStep::Introspection) => ("introspection", None, None),
             What::Intent => ("intent", None, None),
             What::Disclosure(disclosure) => (
                 "disclosure",
@@ -233,6 +258,20 @@ fn other_ids(what: &What) -> &[String] {
         What::Oversight(overseen) => &overseen.other_ids,
         What::Access(_) | What::Intent | What::Refused(_) => &[],
     }
+}
+
+/// Other ids and the digests of what the row holds to itself, one a line.
+fn all_ids(entry: &AuditEntry) -> String {
+    let digests = entry
+        .binds
+        .iter()
+        .map(|digest| format!("{SEALED}{}", crate::text::hex(digest)));
+    let ids: Vec<String> = other_ids(&entry.what)
+        .iter()
+        .cloned()
+        .chain(digests)
+        .collect();
+    ids.join("\n")
 }
 
 /// Is this a FHIR id, with or without its type in front? Nothing else may stand in the trail as an id (R128).

@@ -2,7 +2,8 @@
 //!
 //! Three things are compared for every row: its number (no gap), its chain value (this row after exactly those before it),
 //! and, at every stored tree head, the root of the Merkle tree. Someone who can write to the file can also recompute all of
-//! them; against that stands a tree head that was kept elsewhere (`known`).
+//! them; against that stand the heads that the gateway signed (`signed`), and above all a head that was kept elsewhere.
+//! What is stored beside the trail, people's sealed words among it, is held to the rows that tell of it.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -11,6 +12,8 @@ use jiff::Timestamp;
 
 use super::merkle::{self, Frontier, Hash};
 use super::row::{self, COLUMNS, Field};
+use super::signed::BadHead;
+use crate::smart::jwks::KeySet;
 use crate::text::hex;
 
 /// The root of the trail when it had this many rows.
@@ -69,6 +72,53 @@ pub struct Verified {
     pub heads: u64,
     /// Lists of ids (held versions) that were compared.
     pub versions: u64,
+    /// Signed tree heads, whose signatures and roots were compared.
+    pub signed: u64,
+    /// Things stored beside the trail that were compared with the rows that hold them.
+    pub bound: u64,
+}
+
+impl Verified {
+    /// In words, for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!(
+            "the trail is whole: {} rows, {} tree heads, {} of them signed; {} lists of ids and {} sealed entries beside it are \
+             as they were written; head {}:{}",
+            self.size,
+            self.heads,
+            self.signed,
+            self.versions,
+            self.bound,
+            self.size,
+            hex(&self.root)
+        )
+    }
+}
+
+/// A head that a trail is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The head.
+    pub head: TreeHead,
+    /// What it means when the trail has another root.
+    pub why: &'static str,
+}
+
+/// A head that somebody kept elsewhere says something else.
+pub const OTHER_THAN_KEPT: &str = "the trail up to the known tree head is another one";
+/// A head that the gateway signed says something else.
+pub const OTHER_THAN_SIGNED: &str =
+    "two histories: the trail is not the one whose tree head the gateway signed";
+
+/// What a trail is verified against, besides itself.
+#[derive(Default)]
+pub struct Against {
+    /// Heads that were kept elsewhere: the trail must contain each.
+    pub kept: Vec<TreeHead>,
+    /// The gateway's public keys, from elsewhere. Without them signatures are checked with the keys that lie in the store,
+    /// which protects from nobody who may write there.
+    pub keys: Option<KeySet>,
 }
 
 /// The first row that is not as it was written.
@@ -87,9 +137,26 @@ pub enum NotVerified {
     /// It was altered.
     #[error("the audit trail has been altered; {0}")]
     Altered(#[from] FirstBad),
+    /// A signed tree head in the store is not genuine.
+    #[error("a signed tree head of {size} rows in the store is not genuine: {why}")]
+    Forged {
+        /// Rows that it says it stands for.
+        size: u64,
+        /// Why.
+        why: BadHead,
+    },
     /// It cannot be read to its end.
     #[error("the audit trail cannot be read: {0}")]
     Unreadable(String),
+}
+
+/// An engine of the store whose trail can be verified while it is in use.
+pub trait VerifyTrail: Send + Sync {
+    /// Recomputes it over every row.
+    ///
+    /// # Errors
+    /// The first bad row; or it cannot be read.
+    fn verify_trail(&self, against: &Against) -> Result<Verified, NotVerified>;
 }
 
 /// Recomputes the whole trail of a SQLite store, while it is in use or at rest; changes nothing.
@@ -97,7 +164,7 @@ pub enum NotVerified {
 /// # Errors
 /// The first bad row; or the file cannot be read.
 pub fn verify(path: &Path) -> Result<Verified, NotVerified> {
-    crate::store::sqlite::verify(path, None)
+    crate::store::sqlite::verify(path, &Against::default())
 }
 
 /// The same, and the trail must contain this tree head, which was kept elsewhere: so that a trail that was cut off or
@@ -106,7 +173,11 @@ pub fn verify(path: &Path) -> Result<Verified, NotVerified> {
 /// # Errors
 /// The first bad row; or the file cannot be read.
 pub fn verify_against(path: &Path, known: TreeHead) -> Result<Verified, NotVerified> {
-    crate::store::sqlite::verify(path, Some(known))
+    let against = Against {
+        kept: vec![known],
+        keys: None,
+    };
+    crate::store::sqlite::verify(path, &against)
 }
 
 /// The check itself, fed by an engine: rows in the order of their numbers, tree heads in the order of their sizes.
@@ -116,19 +187,24 @@ pub struct Verifier<H: Iterator<Item = TreeHead>> {
     heads: std::iter::Peekable<H>,
     compared: u64,
     sealed: u64,
-    known: Option<TreeHead>,
+    known: std::iter::Peekable<std::vec::IntoIter<Known>>,
+    /// Rows up to here are those of a known head.
+    agreed: u64,
 }
 
 impl<H: Iterator<Item = TreeHead>> Verifier<H> {
     /// Starts before the first row.
-    pub fn new(heads: H, known: Option<TreeHead>) -> Self {
+    pub fn new(heads: H, mut known: Vec<Known>) -> Self {
+        known.retain(|known| known.head.size > 0);
+        known.sort_by_key(|known| known.head.size);
         Self {
             tree: Frontier::default(),
             chain: [0; 32],
             heads: heads.peekable(),
             compared: 0,
             sealed: 0,
-            known,
+            known: known.into_iter().peekable(),
+            agreed: 0,
         }
     }
 
@@ -164,13 +240,16 @@ impl<H: Iterator<Item = TreeHead>> Verifier<H> {
             self.compared += 1;
             self.sealed = seq;
         }
-        match self.known {
-            Some(known) if known.size == seq && known.root != self.tree.root() => Err(FirstBad {
-                seq: 1,
-                why: "the trail up to the known tree head is another one",
-            }),
-            _ => Ok(()),
+        while let Some(known) = self.known.next_if(|known| known.head.size <= seq) {
+            if known.head.root != self.tree.root() {
+                return Err(FirstBad {
+                    seq: self.agreed + 1,
+                    why: known.why,
+                });
+            }
+            self.agreed = seq;
         }
+        Ok(())
     }
 
     /// After the last row.
@@ -180,9 +259,7 @@ impl<H: Iterator<Item = TreeHead>> Verifier<H> {
     pub fn finish(mut self, end: (u64, Hash, &[u8])) -> Result<Verified, FirstBad> {
         let size = self.tree.size();
         let (sealed_size, sealed_chain, sealed_nodes) = end;
-        let cut = self.heads.next().is_some()
-            || sealed_size > size
-            || self.known.is_some_and(|known| known.size > size);
+        let cut = self.heads.next().is_some() || sealed_size > size || self.known.next().is_some();
         if cut {
             return Err(FirstBad {
                 seq: size + 1,
@@ -207,6 +284,8 @@ impl<H: Iterator<Item = TreeHead>> Verifier<H> {
             root: self.tree.root(),
             heads: self.compared,
             versions: 0,
+            signed: 0,
+            bound: 0,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Sub-commands of the one binary.
 
+mod audit;
 mod check_mappings;
 pub mod clients;
 mod deed;
@@ -23,7 +24,6 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::audit::verify::TreeHead;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Timing, read_providers};
 use crate::record::date::london;
@@ -31,7 +31,6 @@ use crate::sandbox::mock::{self, Ordinary, People, Which};
 use crate::sandbox::population;
 use crate::sandbox::run::{SandboxOptions, sandbox_timing, start};
 use crate::smart::provider::Provider;
-use crate::text::hex;
 
 /// An open Medical Interoperability Gateway.
 #[derive(Debug, Parser)]
@@ -135,7 +134,7 @@ enum Command {
     /// The audit trail
     Audit {
         #[command(subcommand)]
-        what: Audit,
+        what: audit::Audit,
     },
 }
 
@@ -158,26 +157,6 @@ enum Check {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum Audit {
-    /// Recompute the log over every row and compare it with every stored head
-    Verify {
-        /// The SQLite file
-        file: PathBuf,
-        /// A tree head that was kept elsewhere, as this command printed it: the trail must contain it
-        #[arg(long, value_name = "SIZE:ROOT")]
-        known: Option<TreeHead>,
-    },
-    /// Check an export of the trail by itself: every row against its proof and the tree head
-    VerifyExport {
-        /// The export
-        file: PathBuf,
-        /// The tree head of the moment it was made, kept elsewhere
-        #[arg(long, value_name = "SIZE:ROOT")]
-        known: Option<TreeHead>,
-    },
-}
-
 /// Runs the command line. 0 = done, 1 = failed, 2 = the arguments or the file at hand are wrong.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -193,33 +172,7 @@ pub fn run() -> ExitCode {
         Command::Map { source, file } => map::run(&source, &file),
         Command::Check { what } => check(&what),
         Command::Report { what } => report::run(what),
-        Command::Audit {
-            what: Audit::VerifyExport { file, known },
-        } => match oversight::verify_export(&file, known) {
-            Ok(words) => {
-                println!("{words}");
-                ExitCode::SUCCESS
-            }
-            Err((why, code)) => fail(&why, code),
-        },
-        Command::Audit {
-            what: Audit::Verify { file, known },
-        } => match known.map_or_else(
-            || crate::audit::verify::verify(&file),
-            |known| crate::audit::verify::verify_against(&file, known),
-        ) {
-            Ok(verified) => {
-                println!(
-                    "the trail is whole: {} rows, {} tree heads; head {}:{}",
-                    verified.size,
-                    verified.heads,
-                    verified.size,
-                    hex(&verified.root)
-                );
-                ExitCode::SUCCESS
-            }
-            Err(bad) => fail(&bad, 1),
-        },
+        Command::Audit { what } => audit_command(what),
         Command::Sandbox {
             port,
             data,
@@ -345,6 +298,23 @@ fn trusted(file: Option<&Path>) -> Result<Vec<Provider>, String> {
         .into_iter()
         .map(|provider| Provider::load(provider).map_err(|error| error.to_string()))
         .collect()
+}
+
+fn audit_command(what: audit::Audit) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, 1),
+    };
+    match runtime.block_on(audit::run(what)) {
+        Ok(words) => {
+            println!("{words}");
+            ExitCode::SUCCESS
+        }
+        Err((why, code)) => fail(&why, code),
+    }
 }
 
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {

@@ -1,10 +1,9 @@
-//! `openmig report`, `breach`, `investigation`, `complaint`, `extract`, `audit verify-export`: oversight beside a running gateway,
+//! `openmig report`, `breach`, `investigation`, `complaint`, `extract`: oversight beside a running gateway,
 //! in the name of a person of the register. They are the calls of `/oversight/v1` (docs/oversight.md), by the same code.
 //!
 //! Whoever may open the store's file is trusted to name themselves: the row of the trail says `command line` as its client.
 
 use std::io::Read as _;
-use std::path::Path;
 
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
@@ -14,8 +13,6 @@ use super::place::{Opened, Place};
 use crate::api::oversight::answer::Content;
 use crate::api::oversight::call::Call;
 use crate::audit::Origin;
-use crate::audit::proof::{self, Export};
-use crate::audit::verify::TreeHead;
 use crate::clock::new_id;
 use crate::record::OdsCode;
 use crate::smart::person::{Overseer, bound};
@@ -197,25 +194,6 @@ pub async fn extract(command: ExtractCommand) -> Result<(), String> {
     call(&command.who, Method::GET, path, query, Vec::new()).await
 }
 
-/// Checks an export (R130). `Err` has the exit code: 1 = it is not what it says, 2 = it cannot be read.
-///
-/// # Errors
-/// In words.
-pub fn verify_export(file: &Path, known: Option<TreeHead>) -> Result<String, (String, u8)> {
-    let text = std::fs::read(file).map_err(|error| (format!("{}: {error}", file.display()), 2))?;
-    let export: Export = serde_json::from_slice(&text).map_err(|error| {
-        (
-            format!("this is not an export of the audit trail: {error}"),
-            2,
-        )
-    })?;
-    let checked = proof::check(&export, known).map_err(|error| (error.to_string(), 1))?;
-    Ok(format!(
-        "the export is what the trail had: {} rows, {} lists of ids, all under the head {}; it is of {}",
-        checked.rows, checked.versions, checked.head, export.about
-    ))
-}
-
 async fn call(
     who: &Who,
     method: Method,
@@ -228,6 +206,13 @@ async fn call(
         store,
         clock,
     } = who.place.open().map_err(|error| error.to_string())?;
+    let (trail_key, issuer) = who.place.signing(&store)?;
+    let parts = crate::gateway::OversightParts {
+        trail_key,
+        issuer,
+        exclusions: who.place.exclusions()?,
+        settings: who.place.settings()?,
+    };
     let (ids, seal) = who.place.keys()?;
     let current = register.current();
     let organisation = who.organisation.clone().map(OdsCode);
@@ -236,7 +221,7 @@ async fn call(
     let person = bound(&current, &who.actor, organisation.as_ref())
         .filter(|_| !holds.users.contains(&who.actor))
         .ok_or("this is nobody with a duty of oversight there")?;
-    let api = crate::gateway::oversight_api(register, &store, seal.into(), ids, clock);
+    let api = crate::gateway::oversight_api(register, &store, seal.into(), ids, clock, parts);
     let mut call = Call {
         overseer: Overseer {
             client: "command line".to_owned(),
@@ -264,6 +249,7 @@ async fn call(
             match reply.content {
                 Content::Json(value) => println!("{value:#}"),
                 Content::Csv(text, _) | Content::Html(text) => print!("{text}"),
+                Content::Fhir(text) => println!("{text}"),
             }
             Ok(())
         }

@@ -9,11 +9,15 @@ use jiff::civil::Date;
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::{Config, ConfigError, secret_32};
 use crate::fhir::IdKey;
+use crate::labelling::{ExclusionList, ExclusionsHandle};
 use crate::occasion::SealKey;
 use crate::record::date::london;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
 use crate::sandbox::run::ID_KEY;
+use crate::smart::signing::SigningKey;
+use crate::smart::trail_key::{TRAIL_FILE, trail_key};
 use crate::store::StoreError;
+use crate::store::heads::HeadStore as _;
 use crate::store::sqlite::SqliteStore;
 
 /// Which installation.
@@ -128,6 +132,61 @@ impl Place {
         };
         let seal = SealKey::new(&seal).map_err(|error| error.to_string())?;
         Ok((IdKey::new(id), seal))
+    }
+
+    /// The key that signs heads of the trail, and in whose name: the configuration's issuer, or for a sandbox, whose port may
+    /// be any, the one that signed last.
+    ///
+    /// # Errors
+    /// In words: a file cannot be read, or holds no key.
+    pub fn signing(&self, store: &SqliteStore) -> Result<(SigningKey, String), String> {
+        match (&self.data, &self.config) {
+            (None, Some(config)) => {
+                let config = Config::load(config).map_err(|error| error.to_string())?;
+                let key = super::serve::signing_of_heads(&config).map_err(|error| error.to_string())?;
+                Ok((key, config.issuer))
+            }
+            (data, _) => {
+                let folder = data.clone().unwrap_or_default().join("keys");
+                let key =
+                    trail_key(&folder.join(TRAIL_FILE)).map_err(|error| error.to_string())?;
+                let last = store.signed_heads(1).map_err(|error| error.to_string())?.pop();
+                let issuer = last.map_or_else(|| "sandbox".to_owned(), |head| head.issuer);
+                Ok((key, issuer))
+            }
+        }
+    }
+
+    /// The exclusion list as its folder has it now.
+    ///
+    /// # Errors
+    /// In words: it cannot be read, or is not valid.
+    pub fn exclusions(&self) -> Result<ExclusionsHandle, String> {
+        let folder = match (&self.data, &self.config) {
+            (None, Some(config)) => {
+                Config::load(config)
+                    .map_err(|error| error.to_string())?
+                    .exclusions_dir
+            }
+            (data, _) => Some(data.clone().unwrap_or_default().join("exclusions")),
+        };
+        let list = match folder {
+            Some(folder) => ExclusionList::load(&folder),
+            None => ExclusionList::load_embedded(),
+        };
+        list.map(ExclusionsHandle::new)
+            .map_err(|error| error.to_string())
+    }
+
+    /// The configuration as an auditor may see it.
+    ///
+    /// # Errors
+    /// In words: it cannot be read.
+    pub fn settings(&self) -> Result<serde_json::Value, String> {
+        match &self.config {
+            Some(config) => crate::config::shown(config).map_err(|error| error.to_string()),
+            None => Ok(serde_json::json!({"sandbox": true})),
+        }
     }
 
     /// Reads the register and opens the store.

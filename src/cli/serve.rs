@@ -20,6 +20,8 @@ use crate::register::{Register, RegisterErrors, RegisterHandle};
 use crate::smart::provider::Provider;
 use crate::smart::ring::{KeyWatch, RingError};
 use crate::smart::secrets::LaunchKey;
+use crate::smart::signing::SigningKey;
+use crate::smart::trail_key::{TRAIL_FILE, former_keys, trail_key};
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 
@@ -53,6 +55,15 @@ pub enum ServeError {
     /// A file does not hold what it should.
     #[error("{0}")]
     File(String),
+}
+
+/// The key that signs heads of the audit trail: the configured one, or the one in the folder of the state.
+///
+/// # Errors
+/// It cannot be read, made or used.
+pub(super) fn signing_of_heads(config: &Config) -> Result<SigningKey, RingError> {
+    let path = config.secrets.trail_key.clone();
+    trail_key(&path.unwrap_or_else(|| config.state_dir.join(TRAIL_FILE)))
 }
 
 /// Runs until SIGTERM or Ctrl-C, then lets open requests finish.
@@ -96,6 +107,11 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         ids: IdKey::new(secret_32(&config.secrets.id_key)?),
         seal: SealKey::new(&sealing)?,
         ring: keys.ring(),
+        trail_key: signing_of_heads(&config)?,
+        former_trail_keys: match &config.secrets.former_trail_keys {
+            Some(path) => former_keys(path)?,
+            None => Vec::new(),
+        },
         launch_key: LaunchKey::derive(&sealing),
         trace: config.services.trace.clone(),
         worklist: config.services.worklist.clone(),
@@ -117,6 +133,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
             .map(Provider::load)
             .collect::<Result<_, _>>()
             .map_err(StartError::from)?,
+        settings: crate::config::shown(path)?,
     };
     let mut gateway = assemble(parts, Router::new())?;
     let exclusions = gateway.exclusions_watch.take();
@@ -144,6 +161,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let oversight = gateway.oversight;
     tokio::select! {
         () = oversight.watch() => Ok(()),
+        () = oversight.heads.watch() => Ok(()),
         () = served => Ok(()),
         () = house => Ok(()),
         () = alarms.watch() => Ok(()),

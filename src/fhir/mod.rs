@@ -3,6 +3,8 @@
 pub mod build;
 pub mod ids;
 pub mod kind;
+#[cfg(test)]
+mod named_tests;
 pub mod refs;
 
 pub use fhir_codec::{Resource, model, to_json};

@@ -24,6 +24,7 @@ use crate::register::RegisterHandle;
 use crate::source::SourceRefusal;
 use crate::source::trace::{TraceAnswer, Traced};
 use crate::source::worklist::Worklist;
+use crate::store::bound::Bound;
 use crate::store::{AlertRow, OccasionRow, OccasionStore, RefusalRow, StoreError};
 
 /// How long an occasion lasts.
@@ -457,6 +458,9 @@ impl Occasions {
             assurance: ask.clinician.assurance.to_owned(),
         };
         let ends_at = row.ends_at;
+        let binds = std::iter::once(row.digest())
+            .chain(alert.as_ref().map(Bound::digest))
+            .collect();
         if refusal_stood
             && let Err(error) = store
                 .lift_refusal(&ask.viewer, &ask.clinician.username, &patient, now)
@@ -467,6 +471,7 @@ impl Occasions {
         if let Err(error) = store.insert_occasion(row, alert).await {
             return Err(trail.unavailable(now, step, unavailable, &error).await);
         }
+        trail.binds = binds;
         trail.occasion = Some(id.clone());
         if let Some(consent) = &consent {
             trail.basis = Some(format!("consent:{consent}"));
@@ -526,6 +531,7 @@ impl Occasions {
             tabs: ask.tabs.unwrap_or_default(),
             policy: view.register.hash.clone(),
             decisions: Vec::new(),
+            binds: Vec::new(),
         }
     }
 

@@ -275,6 +275,7 @@ impl PointOfCare {
             tabs: TabSet::NONE,
             policy: register.hash.clone(),
             decisions: Vec::new(),
+            binds: Vec::new(),
         }
     }
 

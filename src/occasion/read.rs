@@ -264,6 +264,7 @@ impl Occasions {
             tabs: TabSet::NONE,
             policy: register.hash.clone(),
             decisions: Vec::new(),
+            binds: Vec::new(),
         }
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Trail<'a> {
     pub tabs: TabSet,
     pub policy: String,
     pub decisions: Vec<DecisionRecord>,
+    /// Digests of what was stored with the row.
+    pub binds: Vec<crate::audit::merkle::Hash>,
 }
 
 impl Trail<'_> {
@@ -71,6 +73,7 @@ impl Trail<'_> {
             policy: Some(self.policy.clone()),
             exclusions: None,
             token: None,
+            binds: self.binds.clone(),
         };
         self.log.write(entry).await.map_err(|error| {
             tracing::error!(%error, request = %self.origin.request_id, "no audit row, so no access");

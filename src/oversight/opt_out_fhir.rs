@@ -40,25 +40,51 @@ impl OptOuts {
         register: &Register,
     ) -> Result<Vec<Resource>, OptOutError> {
         let views = self.list(actor, practice, false)?;
-        let granted_at = |view: &OptOutView| {
-            let review = view.review.as_ref()?;
-            (review.review.decision == Some(OptOutDecision::Granted)).then_some(review.at)
-        };
-        Ok(views
-            .iter()
-            .map(|view| {
-                let later = views.iter().any(|other| {
-                    other.patient == view.patient && granted_at(other) > granted_at(view)
-                });
-                let standing = if later && granted_at(view).is_some() {
-                    Standing::Superseded
-                } else {
-                    Standing::Stands
-                };
-                consent(view, standing, register)
-            })
-            .collect())
+        Ok(as_consents(&views, register))
     }
+
+    /// One request as a Consent (R060, R063). Who may see the request may see it, and nobody else: another practice's is an
+    /// unknown one.
+    ///
+    /// # Errors
+    /// See [`OptOutError`].
+    pub fn consent_of(
+        &self,
+        actor: &Actor,
+        id: &str,
+        register: &Register,
+    ) -> Result<(OptOutView, Resource), OptOutError> {
+        let view = self.get(actor, id)?;
+        let views = self.list(actor, &view.practice, false)?;
+        views
+            .iter()
+            .zip(as_consents(&views, register))
+            .find(|(one, _)| one.id == view.id)
+            .map(|(_, consent)| (view.clone(), consent))
+            .ok_or(OptOutError::Unknown)
+    }
+}
+
+/// Each in the light of all of them.
+fn as_consents(views: &[OptOutView], register: &Register) -> Vec<Resource> {
+    let granted_at = |view: &OptOutView| {
+        let review = view.review.as_ref()?;
+        (review.review.decision == Some(OptOutDecision::Granted)).then_some(review.at)
+    };
+    views
+        .iter()
+        .map(|view| {
+            let later = views
+                .iter()
+                .any(|other| other.patient == view.patient && granted_at(other) > granted_at(view));
+            let standing = if later && granted_at(view).is_some() {
+                Standing::Superseded
+            } else {
+                Standing::Stands
+            };
+            consent(view, standing, register)
+        })
+        .collect()
 }
 
 /// The Consent of a request.

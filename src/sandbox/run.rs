@@ -35,6 +35,7 @@ use crate::register::watch::RegisterWatch;
 use crate::smart::provider::Provider;
 use crate::smart::ring::{KeyWatch, RingError};
 use crate::smart::secrets::LaunchKey;
+use crate::smart::trail_key::{TRAIL_FILE, trail_key};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{OccasionStore, StoreError};
 use crate::text::hex;
@@ -207,6 +208,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let mocks = Arc::new(mocks);
     let issuer = format!("http://127.0.0.1:{}/fhir/r4", ports.gateway);
     let key_watch = KeyWatch::begin(&keys.server_file)?;
+    let trail_key = trail_key(&options.data.join("keys").join(TRAIL_FILE))?;
     let launcher = Arc::new(OnceLock::new());
     let launches = super::launch::routes(Arc::new(LaunchState {
         people: Arc::clone(&people),
@@ -270,6 +272,8 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         ids,
         seal,
         ring: key_watch.ring(),
+        trail_key,
+        former_trail_keys: Vec::new(),
         launch_key: LaunchKey::derive(&sealing),
         trace: format!("http://127.0.0.1:{}", ports.trace),
         worklist: format!("http://127.0.0.1:{}", ports.ehr),
@@ -280,6 +284,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         exclusions: Some(exclusions),
         timing: options.timing.unwrap_or_else(sandbox_timing),
         providers,
+        settings: serde_json::json!({"sandbox": true}),
     };
     let mut gateway = assemble(parts, sandbox_routes.merge(launches).merge(cis2))?;
     // Set once: nobody else has it.
@@ -318,7 +323,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     });
     let oversight = Arc::clone(&gateway.oversight);
     servers.spawn(async move {
-        oversight.watch().await;
+        tokio::join!(oversight.watch(), oversight.heads.watch());
         Ok(())
     });
     servers.spawn(async move {

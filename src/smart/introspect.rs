@@ -16,7 +16,8 @@ use super::form::{Form, FormRequest};
 use super::grants::add_context;
 use super::id_token::UserNames;
 use super::launch_scope::holds;
-use super::token::token_hash;
+use super::token::{blank_row, token_hash, token_id, written};
+use crate::audit::{AccessStep, AuditEntry, AuditLog, What};
 use crate::clock::SharedClock;
 use crate::register::Client;
 use crate::store::authorization::{AuthorizationStore, FoundGrant, GrantRow, Hash};
@@ -27,6 +28,7 @@ pub struct IntrospectionEndpoint {
     issuer: String,
     authenticator: Arc<Authenticator>,
     tokens: Arc<dyn TokenStore>,
+    audit: Arc<dyn AuditLog>,
     clock: SharedClock,
     grants: Option<(Arc<dyn AuthorizationStore>, UserNames)>,
 }
@@ -38,12 +40,14 @@ impl IntrospectionEndpoint {
         issuer: &str,
         authenticator: Arc<Authenticator>,
         tokens: Arc<dyn TokenStore>,
+        audit: Arc<dyn AuditLog>,
         clock: SharedClock,
     ) -> Self {
         Self {
             issuer: issuer.to_owned(),
             authenticator,
             tokens,
+            audit,
             clock,
             grants: None,
         }
@@ -58,23 +62,41 @@ impl IntrospectionEndpoint {
 
     /// Answers one request.
     pub async fn handle(&self, request: FormRequest) -> TokenResponse {
-        self.answer(&request)
-            .await
-            .unwrap_or_else(TokenResponse::from)
+        let mut row = blank_row(self.clock.now(), request.origin.clone());
+        row.what = What::Access(AccessStep::Introspection);
+        row.policy = Some(self.authenticator.register().hash.clone());
+        let outcome = self.answer(&request, &mut row).await;
+        written(&*self.audit, row, outcome).await
     }
 
-    async fn answer(&self, request: &FormRequest) -> Result<TokenResponse, OAuthError> {
+    async fn answer(
+        &self,
+        request: &FormRequest,
+        audit: &mut AuditEntry,
+    ) -> Result<TokenResponse, OAuthError> {
         let form = Form::read(request)?;
         let client = self.asker(request, &form).await?;
+        audit.client = Some(client.id.clone());
+        audit.viewer = client.organisation.clone();
         let token = form.required("token")?;
         let now = self.clock.now();
         let hash = token_hash(token);
         let theirs = |owner: &str| client.may_introspect || owner == client.id;
         let body = match self.tokens.find_token(&hash, now)? {
-            Some(row) if row.expires_at > now && theirs(&row.client) => self.access(row)?,
+            Some(row) if row.expires_at > now && theirs(&row.client) => {
+                audit.clinician.clone_from(&row.clinician);
+                audit.patient.clone_from(&row.patient);
+                audit.occasion.clone_from(&row.occasion);
+                self.access(row)?
+            }
             Some(_) => None,
-            None => self.refresh(&hash, now, theirs)?,
+            None => self.refresh(&hash, now, theirs, audit)?,
         };
+        // What the asker was told: of a token that is not theirs to know, only that nothing was.
+        if body.is_some() {
+            audit.token = Some(token_id(&hash));
+        }
+        audit.basis = Some(if body.is_some() { "active" } else { "inactive" }.to_owned());
         Ok(TokenResponse::ok(
             body.unwrap_or_else(|| json!({"active": false})),
         ))
@@ -113,6 +135,7 @@ impl IntrospectionEndpoint {
         hash: &Hash,
         now: Timestamp,
         theirs: impl Fn(&str) -> bool,
+        audit: &mut AuditEntry,
     ) -> Result<Option<Value>, OAuthError> {
         let Some((store, names)) = &self.grants else {
             return Ok(None);
@@ -126,6 +149,9 @@ impl IntrospectionEndpoint {
         let Some(FoundGrant { grant, .. }) = found else {
             return Ok(None);
         };
+        audit.clinician = Some(grant.username.clone());
+        audit.patient.clone_from(&grant.patient);
+        audit.occasion.clone_from(&grant.occasion);
         let mut body = json!({
             "active": true,
             "scope": grant.scopes,
@@ -195,11 +221,15 @@ mod tests {
 
     use super::*;
     use crate::clock::FixedClock;
-    use crate::smart::fakes::{BACKEND, FakeStore, authenticator, claims, request, row};
+    use crate::smart::fakes::{BACKEND, FakeAudit, FakeStore, authenticator, claims, request, row};
 
     const BASIC: &str = "Basic c2FuZGJveC13ZWI6c2FuZGJveC13ZWItc2VjcmV0";
 
     fn endpoint() -> IntrospectionEndpoint {
+        endpoint_with(Arc::new(FakeAudit::default()))
+    }
+
+    fn endpoint_with(audit: Arc<FakeAudit>) -> IntrospectionEndpoint {
         let now = Timestamp::UNIX_EPOCH;
         let later = now.checked_add(SignedDuration::from_secs(300)).unwrap();
         let store = Arc::new(FakeStore::default());
@@ -214,7 +244,7 @@ mod tests {
         }
         let clock: SharedClock = Arc::new(FixedClock(now));
         let authenticator = authenticator(&store, Arc::clone(&clock));
-        IntrospectionEndpoint::new("urn:iss", authenticator, store, clock)
+        IntrospectionEndpoint::new("urn:iss", authenticator, store, audit, clock)
     }
 
     async fn ask(token: &str, authorization: &str) -> (StatusCode, Value) {
@@ -246,6 +276,64 @@ mod tests {
                 (StatusCode::OK, r#"{"active":false}"#)
             );
         }
+    }
+
+    // R120: who asked about whose token, and what they learnt, is in the trail; without its row there is no answer (R125)
+    #[tokio::test]
+    async fn every_question_is_in_the_trail() {
+        let audit = Arc::new(FakeAudit::default());
+        let ask = |token: &str, authorization: &str| {
+            let mut request = request(&vec![("token", token.to_owned())]);
+            request.headers.insert(
+                header::AUTHORIZATION,
+                HeaderValue::from_str(authorization).unwrap(),
+            );
+            let endpoint = endpoint_with(Arc::clone(&audit));
+            async move { endpoint.handle(request).await.status }
+        };
+        ask("alive", BASIC).await;
+        ask("other", "Bearer alive").await;
+        ask("alive", "Basic eDp5").await;
+        let rows = audit.rows.lock().unwrap().clone();
+        assert!(
+            rows.iter()
+                .all(|row| matches!(row.what, What::Access(AccessStep::Introspection)))
+        );
+        let said: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                (
+                    row.client.as_deref(),
+                    row.basis.as_deref(),
+                    row.clinician.as_deref(),
+                    row.token.is_some(),
+                    row.failure.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                (
+                    Some("sandbox-web"),
+                    Some("active"),
+                    Some("hospital-doctor"),
+                    true,
+                    None
+                ),
+                (Some("sandbox-backend"), Some("inactive"), None, false, None),
+                (None, None, None, false, Some("invalid_client")),
+            ]
+        );
+        let mut request = request(&vec![("token", "alive".to_owned())]);
+        let basic = HeaderValue::from_static(BASIC);
+        request.headers.insert(header::AUTHORIZATION, basic);
+        let broken = Arc::new(FakeAudit {
+            broken: true,
+            ..FakeAudit::default()
+        });
+        let answer = endpoint_with(broken).handle(request).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     }
 
     // T14

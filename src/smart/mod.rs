@@ -37,4 +37,5 @@ pub mod scope;
 pub mod secrets;
 pub mod signing;
 pub mod token;
+pub mod trail_key;
 pub mod withdraw;

@@ -7,7 +7,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -75,23 +75,35 @@ pub struct KeyState {
 
 /// The keys in force, replaced as a whole.
 #[derive(Debug)]
-pub struct KeyRing(RwLock<Arc<Vec<RingKey>>>);
+pub struct KeyRing {
+    keys: RwLock<Arc<Vec<RingKey>>>,
+    /// Public keys that sign something else and are shown in the same set, as long as this runs.
+    beside: OnceLock<Vec<Value>>,
+}
 
 impl KeyRing {
     /// With these keys; see [`read`].
     #[must_use]
     pub fn new(keys: Vec<RingKey>) -> Self {
-        Self(RwLock::new(Arc::new(keys)))
+        Self {
+            keys: RwLock::new(Arc::new(keys)),
+            beside: OnceLock::new(),
+        }
     }
 
     fn keys(&self) -> Arc<Vec<RingKey>> {
         // A poisoned lock only means that a writer panicked: the keys are replaced as a whole.
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts other keys in force.
     pub fn replace(&self, keys: Vec<RingKey>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Shows these public keys too: those that sign heads of the audit trail. Said once.
+    pub fn show_also(&self, public: Vec<Value>) {
+        let _said_before = self.beside.set(public);
     }
 
     /// All public keys that are shown now, the one that signs first (D13).
@@ -104,7 +116,8 @@ impl KeyRing {
             .filter(|key| key.shown_until.is_none_or(|until| now < until))
             .map(|key| key.key.public_jwk())
             .filter(|jwk| Some(*jwk) != signing);
-        json!({"keys": signing.into_iter().chain(others).collect::<Vec<_>>()})
+        let beside = self.beside.get().into_iter().flatten();
+        json!({"keys": signing.into_iter().chain(others).chain(beside).collect::<Vec<_>>()})
     }
 
     /// Signs with the key whose time it is.

@@ -135,6 +135,7 @@ pub fn routes(parts: SmartParts) -> (Router, Arc<Launcher>) {
         &parts.issuer,
         Arc::clone(&parts.authenticator),
         Arc::clone(&parts.tokens),
+        Arc::clone(&parts.audit),
         Arc::clone(&parts.clock),
     )
     .with_grants(Arc::clone(&parts.store), parts.names);

@@ -438,7 +438,7 @@ async fn told(store: &impl Store) {
     };
     assert_eq!(all(open).len(), 3);
 
-    // The head of each queue is due, nobody overtakes it, and only one takes it.
+    // The head of each queue is due, nobody overtakes it while it is tried, and only one takes it.
     assert_eq!(store.due_deliveries(now()).unwrap().len(), 4);
     let due = store.due_deliveries(later(1)).unwrap();
     assert_eq!(due.len(), 6, "three recipients, two ways each");
@@ -446,12 +446,21 @@ async fn told(store: &impl Store) {
     let first = due[0].clone();
     assert!(store.claim_delivery(&first, later(2)).await.unwrap());
     assert!(!store.claim_delivery(&first, later(2)).await.unwrap());
+    let same_way = |due: &Due| (&due.notice.to, due.channel) == (&first.notice.to, first.channel);
+    let due = store.due_deliveries(later(1)).unwrap();
+    assert!(!due.iter().any(same_way), "one at a time");
     let settled = Settled::Again("answered 503".into(), later(5));
     store
         .settle_delivery(&first, settled, later(1))
         .await
         .unwrap();
-    assert_eq!(store.due_deliveries(later(4)).unwrap().len(), 5);
+    // What came after it has a chance of its own meanwhile.
+    let due = store.due_deliveries(later(4)).unwrap();
+    assert_eq!(due.len(), 6);
+    let next = due.iter().find(|due| same_way(due)).unwrap();
+    assert!(next.notice.id == "two" && next.seq > first.seq);
+    let failing = store.failing().unwrap();
+    assert_eq!((failing.waiting, failing.given_up), (1, 0));
     let again = store.due_deliveries(later(5)).unwrap();
     let again = again
         .iter()
@@ -570,6 +579,7 @@ async fn trail(store: &impl Store) {
         What::Access(AccessStep::Occasion),
         What::Access(AccessStep::Override),
         What::Access(AccessStep::Withdrawal),
+        What::Access(AccessStep::Introspection),
         What::Intent,
         disclosure("version-1", &[0, 2]),
         What::Refused(Interaction {
@@ -600,10 +610,10 @@ async fn reading(store: &impl Store) {
     let everything = all(Filter::default());
     assert_eq!(
         everything.len(),
-        16,
+        2 * Happening::ALL.len(),
         "the row that seals a version is no event"
     );
-    assert_eq!(store.count(&Filter::default()).unwrap(), 16);
+    assert_eq!(store.count(&Filter::default()).unwrap(), 18);
     assert!(everything.is_sorted_by(|a, b| a.seq > b.seq));
     let kinds: Vec<_> = everything.iter().rev().map(|e| e.happening).collect();
     assert_eq!(kinds, Happening::ALL.map(|kind| [kind, kind]).concat());

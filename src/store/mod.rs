@@ -4,9 +4,13 @@
 //! Whatever two replicas share is decided by one atomic statement here, never by reading and then writing.
 
 pub mod authorization;
+pub mod bound;
 pub mod cases;
 #[cfg(test)]
 pub(crate) mod contract;
+#[cfg(test)]
+pub(crate) mod contract_oversight;
+pub mod heads;
 pub mod holds;
 pub mod losses;
 pub mod notices;

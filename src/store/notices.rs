@@ -2,7 +2,8 @@
 //!
 //! A notice is stored in the transaction of what it tells of, so that neither exists without the other (R092). It carries ids
 //! and plain words only: no clinical content, no NHS number, no name. The list itself is the channel inside the house;
-//! webhook and mail go out by a task (`oversight::delivery`), in order for each recipient and at least once.
+//! webhook and mail go out by a task (`oversight::delivery`), at least once, and in order for each recipient as long as all goes
+//! well: one that cannot be delivered holds up no later one.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -136,6 +137,8 @@ kinds! {
     AssuranceDue "assurance-due" "A yearly assurance lapses";
     /// A review of the agreement is due (R168).
     ReviewDue "review-due" "A review is due";
+    /// A notice to somebody was given up (R092): the group is told that they were not.
+    Undelivered "undelivered" "A notice could not be delivered and is tried no more";
     /// The exclusion list in its folder was refused; the one in force stays (R049).
     ExclusionsRefused "exclusions-refused" "A changed exclusion list was refused; the one before stays in force";
 }
@@ -257,8 +260,10 @@ pub struct Delivery {
     pub next_at: Timestamp,
     /// Finished since; nothing more is tried.
     pub done_at: Option<Timestamp>,
-    /// It was delivered: `false` when finished means that the recipient has no address this way.
+    /// It was delivered: `false` when finished means that the recipient has no address this way, or that it was given up.
     pub delivered: bool,
+    /// It was tried too often, and is tried no more until somebody asks for it.
+    pub given_up: bool,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
 }
@@ -289,6 +294,17 @@ pub struct NoticeFilter {
     pub open_only: bool,
     /// This one.
     pub id: Option<String>,
+    /// One of its ways failed last time, or was given up.
+    pub failing_only: bool,
+}
+
+/// How many deliveries fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Failing {
+    /// Failed last time, and are tried again.
+    pub waiting: u64,
+    /// Were given up.
+    pub given_up: u64,
 }
 
 /// A delivery whose time has come.
@@ -307,7 +323,7 @@ pub struct Due {
 }
 
 /// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Settled {
     /// It is with the recipient.
     Delivered,
@@ -315,6 +331,8 @@ pub enum Settled {
     NoAddress,
     /// It failed for this reason; try again from then on.
     Again(String, Timestamp),
+    /// It failed for this reason, too often: tried no more. Somebody may have to be told.
+    GivenUp(String, Option<Box<Notice>>),
 }
 
 /// Keeps notices.
@@ -335,13 +353,26 @@ pub trait NoticeStore: Send + Sync {
         at: Timestamp,
         entry: AuditEntry,
     ) -> Stored<'a, bool>;
-    /// The oldest unfinished delivery of each recipient and channel, where its time has come.
+    /// For each recipient and channel the oldest unfinished delivery whose time has come, unless somebody tries one of theirs.
     ///
     /// # Errors
     /// The store failed.
     fn due_deliveries(&self, now: Timestamp) -> Result<Vec<Due>, StoreError>;
     /// Takes a delivery, so that nobody else tries it before `until`; `false` if somebody was first.
     fn claim_delivery<'a>(&'a self, due: &'a Due, until: Timestamp) -> Stored<'a, bool>;
+    /// Tries again from now on what was given up of a notice, with the row of the trail in the same transaction; `false`, and no
+    /// row, if nothing of it was.
+    fn retry_notice<'a>(
+        &'a self,
+        id: &'a str,
+        at: Timestamp,
+        entry: AuditEntry,
+    ) -> Stored<'a, bool>;
+    /// How many deliveries fail now.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn failing(&self) -> Result<Failing, StoreError>;
     /// Notes how the attempt ended.
     fn settle_delivery<'a>(
         &'a self,

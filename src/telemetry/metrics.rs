@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::record::{LossCount, SourceFamily};
 use crate::source::{SourceError, SourceReply};
+use crate::store::notices::Failing;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -39,6 +40,11 @@ struct LossLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GateLabels {
     source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
 }
 
 /// How a question to a GP system ended, as a word.
@@ -81,6 +87,7 @@ pub struct Metrics {
     source_seconds: Seconds<SourceLabels>,
     losses: Family<LossLabels, Counter>,
     resting: Family<GateLabels, Gauge>,
+    notices: Family<StateLabels, Gauge>,
     held: Gauge,
 }
 
@@ -126,6 +133,12 @@ impl Default for Metrics {
             "1 where a service rests after repeated failures (breaker open), otherwise 0",
             resting.clone(),
         );
+        let notices = Family::<StateLabels, Gauge>::default();
+        registry.register(
+            "notices_failing",
+            "Deliveries of notices that failed last time (waiting: tried again) or were given up",
+            notices.clone(),
+        );
         let held = Gauge::default();
         registry.register(
             "held_records",
@@ -139,6 +152,7 @@ impl Default for Metrics {
             source_seconds,
             losses,
             resting,
+            notices,
             held,
         }
     }
@@ -177,15 +191,27 @@ impl Metrics {
         }
     }
 
-    /// Everything as OpenMetrics text. `held` records are held now, `resting` says of each service whether it rests.
+    /// Everything as OpenMetrics text. `held` records are held now, `resting` says of each service whether it rests, `failing` how
+    /// many notices cannot be delivered, where that is known.
     #[must_use]
-    pub fn page(&self, held: u64, resting: &[(String, bool)]) -> String {
+    pub fn page(&self, held: u64, resting: &[(String, bool)], failing: Option<Failing>) -> String {
         self.held.set(i64::try_from(held).unwrap_or(i64::MAX));
         for (source, rests) in resting {
             let labels = GateLabels {
                 source: source.clone(),
             };
             self.resting.get_or_create(&labels).set(i64::from(*rests));
+        }
+        match failing {
+            Some(failing) => {
+                for (state, count) in [("waiting", failing.waiting), ("given-up", failing.given_up)]
+                {
+                    self.notices
+                        .get_or_create(&StateLabels { state })
+                        .set(i64::try_from(count).unwrap_or(i64::MAX));
+                }
+            }
+            None => self.notices.clear(),
         }
         let mut text = String::new();
         // Writing to a string cannot fail; were it to, an empty page says that something is wrong.
@@ -217,13 +243,21 @@ mod tests {
             count,
         };
         metrics.losses(SourceFamily::SystmOne, &[lost("a", 2), lost("b", 3)]);
-        let page = metrics.page(7, &[("http://127.0.0.1:8083".to_owned(), true)]);
+        let page = metrics.page(
+            7,
+            &[("http://127.0.0.1:8083".to_owned(), true)],
+            Some(Failing {
+                waiting: 2,
+                given_up: 1,
+            }),
+        );
         for line in [
             r#"openmig_requests_total{endpoint="fhir",status="404"} 1"#,
             r#"openmig_request_seconds_count{endpoint="fhir"} 2"#,
             r#"openmig_source_seconds_count{source="emis",outcome="timeout"} 1"#,
             r#"openmig_mapping_losses_total{source="systmone",reason="free-text"} 5"#,
             r#"openmig_source_resting{source="http://127.0.0.1:8083"} 1"#,
+            r#"openmig_notices_failing{state="given-up"} 1"#,
             "openmig_held_records 7",
             "# EOF",
         ] {

@@ -13,6 +13,7 @@ use http::header;
 use super::Metrics;
 use crate::lookup::LookUp;
 use crate::source::http::SharedHttp;
+use crate::store::notices::NoticeStore;
 
 /// Media type of the page (OpenMetrics 1.0).
 const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,6 +26,8 @@ pub struct Telemetry {
     pub look_up: Arc<LookUp>,
     /// Which services rest.
     pub http: SharedHttp,
+    /// How many notices cannot be delivered.
+    pub notices: Arc<dyn NoticeStore>,
     /// Path of the FHIR base, without a slash at the end.
     pub base: String,
 }
@@ -41,7 +44,9 @@ async fn page(
 ) -> ([(header::HeaderName, &'static str); 1], String) {
     let held = telemetry.look_up.held_count().await;
     let resting = telemetry.http.gates().resting();
-    let page = telemetry.metrics.page(held, &resting);
+    // Where the store does not answer, the gauge is left out: no figure is better than a wrong one.
+    let failing = telemetry.notices.failing().ok();
+    let page = telemetry.metrics.page(held, &resting, failing);
     ([(header::CONTENT_TYPE, MEDIA)], page)
 }
 

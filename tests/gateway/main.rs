@@ -22,6 +22,7 @@ mod external;
 mod faults;
 mod fields;
 mod free_text;
+mod heads;
 mod holds;
 mod launch;
 mod layering;

@@ -13,6 +13,8 @@ use crate::smart::caller::Unauthorized;
 pub enum Content {
     /// `application/json`.
     Json(Value),
+    /// `application/fhir+json`: a resource as it was written.
+    Fhir(String),
     /// `text/csv`, with the name to save it under.
     Csv(String, &'static str),
     /// `text/html`: a whole page.
@@ -73,6 +75,7 @@ impl IntoResponse for Content {
     fn into_response(self) -> Response {
         let (kind, body, name) = match self {
             Self::Json(value) => ("application/json", value.to_string(), None),
+            Self::Fhir(text) => ("application/fhir+json; charset=utf-8", text, None),
             Self::Csv(text, name) => ("text/csv; charset=utf-8", text, Some(name)),
             Self::Html(page) => ("text/html; charset=utf-8", page, None),
         };

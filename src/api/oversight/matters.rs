@@ -4,9 +4,10 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{About, Problem, Reply};
+use super::answer::{About, Content, Problem, Reply};
 use super::call::Call;
 use super::{OversightApi, only};
+use crate::fhir::to_json;
 use crate::oversight::holds::{AssuranceGiven, HoldAsk, HoldError};
 use crate::oversight::opt_out::{NewOptOut, OptOutError, OptOutReview};
 use crate::oversight::override_review::{NewReview, ReviewError};
@@ -179,6 +180,25 @@ impl OversightApi {
                 };
                 Ok(Reply::json(json!(found)).about(about))
             }
+            (Method::GET, [id, "consent"]) => {
+                call.no_more()?;
+                let (found, consent) =
+                    self.opt_outs.consent_of(call.actor(), id, &call.register)?;
+                let text = to_json(&consent)
+                    .ok()
+                    .and_then(|bytes| String::from_utf8(bytes).ok())
+                    .ok_or_else(|| {
+                        Problem::unavailable("not-written", "The Consent cannot be written.")
+                    })?;
+                let mut reply = Reply::json(Value::Null).about(About {
+                    patient: Some(found.patient.clone()),
+                    practice: Some(found.practice.clone()),
+                    ids: vec![format!("OptOut/{}", found.id)],
+                    ..About::default()
+                });
+                reply.content = Content::Fhir(text);
+                Ok(reply)
+            }
             (Method::POST, [id, "note"]) => {
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]
@@ -202,7 +222,7 @@ impl OversightApi {
                 Ok(Reply::json(json!(found)).written())
             }
             (_, []) => Err(Problem::method("GET, POST")),
-            (_, [_]) => Err(Problem::method("GET")),
+            (_, [_] | [_, "consent"]) => Err(Problem::method("GET")),
             (_, [_, "note" | "review"]) => Err(Problem::method("POST")),
             _ => Err(Problem::not_found()),
         }
@@ -342,8 +362,35 @@ impl OversightApi {
                 }
                 Ok(Reply::json(json!({"id": id, "acknowledged_by": by})).written())
             }
+            // Who was not told asks for it again; the group does so for everybody.
+            (Method::POST, [id, "retry"]) => {
+                call.no_more()?;
+                let to = match call.actor().must_govern() {
+                    Ok(()) => None,
+                    Err(_) => own.to.clone(),
+                };
+                let filter = NoticeFilter {
+                    id: Some((*id).to_owned()),
+                    to,
+                    ..NoticeFilter::default()
+                };
+                if self.notices.notices(&filter, 1)?.is_empty() {
+                    return Err(Problem::not_found());
+                }
+                let entry = call.entry(&About {
+                    ids: vec![format!("Notice/{id}")],
+                    ..About::default()
+                });
+                if !self.notices.retry_notice(id, call.now, entry).await? {
+                    return Err(Problem::conflict(
+                        "not-given-up",
+                        "Nothing of this notice was given up.",
+                    ));
+                }
+                Ok(Reply::json(json!({"id": id, "tried_again_from": call.now})).written())
+            }
             (_, []) => only(call, &Method::GET).and(Err(Problem::not_found())),
-            (_, [_, "acknowledge"]) => Err(Problem::method("POST")),
+            (_, [_, "acknowledge" | "retry"]) => Err(Problem::method("POST")),
             _ => Err(Problem::not_found()),
         }
     }
@@ -378,5 +425,9 @@ fn notice(row: &NoticeRow) -> Value {
         "body": row.notice.body,
         "created_at": row.notice.created_at,
         "acknowledged": row.acknowledged.as_ref().map(|(by, at)| json!({"by": by, "at": at})),
+        "deliveries": row.deliveries.iter().map(|way| json!({
+            "channel": way.channel.code(), "attempts": way.attempts, "delivered": way.delivered, "given_up": way.given_up,
+            "done_at": way.done_at, "last_error": way.last_error,
+        })).collect::<Vec<_>>(),
     })
 }

@@ -10,6 +10,7 @@ mod cases;
 mod matters;
 pub mod page;
 mod reports;
+mod trail;
 
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ use crate::clock::SharedClock;
 use crate::fhir::IdKey;
 use crate::oversight::cases::Cases;
 use crate::oversight::cases::publication::Publication;
+use crate::oversight::evidence::Evidence;
+use crate::oversight::heads::TrailHeads;
 use crate::oversight::holds::HoldService;
 use crate::oversight::information;
 use crate::oversight::opt_out::OptOuts;
@@ -54,6 +57,10 @@ pub struct OversightApi {
     pub tokens: Arc<dyn TokenStore>,
     /// The trail, to write.
     pub audit: Arc<dyn AuditLog>,
+    /// Signed heads of the trail.
+    pub heads: TrailHeads,
+    /// The evidence pack.
+    pub evidence: Evidence,
     /// Reports.
     pub reports: Reports,
     /// Cases.
@@ -180,6 +187,7 @@ impl OversightApi {
             ["opt-outs", rest @ ..] => self.opt_outs(call, rest).await,
             ["holds", rest @ ..] => self.holds(call, rest).await,
             ["notices", rest @ ..] => self.notices(call, rest).await,
+            ["trail", rest @ ..] => self.trail(call, rest).await,
             ["reports", name] => self.reports(call, name).await,
             [kind, rest @ ..] => self.cases(call, kind, rest).await,
             [] => Err(Problem::not_found()),

@@ -13,14 +13,18 @@ use super::cases::name_patients;
 use super::{OversightApi, only};
 use crate::fhir::PatientId;
 use crate::oversight::cases::report::{Owed, ReportKind, ReportStep};
+use crate::oversight::evidence::EvidenceError;
 use crate::oversight::reports::accesses::Period;
 use crate::oversight::reports::sheet::Sheet;
-use crate::oversight::reports::{ExportAsk, ReportError};
+use crate::oversight::reports::{ExportAsk, ReportError, undelivered};
 use crate::record::OdsCode;
 use crate::record::date::london;
 use crate::register::Duty;
+use crate::store::notices::{NoticeFilter, Recipient};
 use crate::tabs::catalogue::{Tab, TabSet};
 
+/// Notices of one report.
+const UNDELIVERED: usize = 1000;
 /// Accesses of a sample, where nothing is said, and at most.
 const SAMPLE: usize = 20;
 const LARGEST_SAMPLE: usize = 500;
@@ -37,6 +41,16 @@ impl From<ReportError> for Problem {
             }
             ReportError::Months => Self::bad_request(error.to_string()),
             ReportError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EvidenceError> for Problem {
+    fn from(error: EvidenceError) -> Self {
+        match error {
+            EvidenceError::NotAllowed(_) => Self::not_allowed(),
+            EvidenceError::Head(error) => error.into(),
+            EvidenceError::Store(error) => error.into(),
         }
     }
 }
@@ -66,7 +80,7 @@ impl OversightApi {
                 self.begin_report(call, name).await
             }
             (Method::POST, "subject-access") => self.subject_access(call),
-            (Method::POST, "export") => self.export(call),
+            (Method::POST, "export") => self.export(call).await,
             (_, "subject-access" | "export") => Err(Problem::method("POST")),
             (_, "opt-outs") => {
                 only(call, &Method::GET)?;
@@ -75,6 +89,14 @@ impl OversightApi {
             (_, "quality") => {
                 only(call, &Method::GET)?;
                 self.quality(call)
+            }
+            (_, "undelivered") => {
+                only(call, &Method::GET)?;
+                self.undelivered(call)
+            }
+            (_, "evidence") => {
+                only(call, &Method::GET)?;
+                self.evidence_pack(call).await
             }
             (_, "overrides") => {
                 only(call, &Method::GET)?;
@@ -88,16 +110,7 @@ impl OversightApi {
     }
 
     fn read_report(&self, call: &mut Call, name: &str) -> Result<Reply, Problem> {
-        let format = match call.take("format")?.as_deref() {
-            None | Some("json") => Format::Json,
-            Some("csv") => Format::Csv,
-            Some("html") => Format::Html,
-            Some(_) => {
-                return Err(Problem::bad_request(
-                    "The parameter format is json, csv or html.",
-                ));
-            }
-        };
+        let format = format(call)?;
         let organisation = organisation(call)?;
         let own = organisation.as_ref();
         let mut gateway = None;
@@ -333,7 +346,7 @@ impl OversightApi {
         Ok(reply)
     }
 
-    fn export(&self, call: &mut Call) -> Result<Reply, Problem> {
+    async fn export(&self, call: &mut Call) -> Result<Reply, Problem> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Ask {
@@ -354,7 +367,7 @@ impl OversightApi {
                 ));
             }
         };
-        let export = self.reports.export(
+        let mut export = self.reports.export(
             call.around(),
             ask.organisation.as_ref(),
             &ExportAsk {
@@ -363,10 +376,68 @@ impl OversightApi {
                 period,
             },
         )?;
+        let head = export.head.parse().map_err(|_| Problem::not_found())?;
+        export.signed_head = Some(self.heads.sign_this(&head).await?.jws);
         Ok(Reply::json(json!(export)).about(About {
             patient: ask.patient,
             ..About::default()
         }))
+    }
+
+    /// Notices that could not be delivered (R092): everybody's for the group, one's own otherwise.
+    fn undelivered(&self, call: &mut Call) -> Result<Reply, Problem> {
+        let format = format(call)?;
+        call.no_more()?;
+        let to = match (
+            call.actor().must_govern(),
+            &call.overseer.person.organisation,
+        ) {
+            (Ok(()), _) => None,
+            (Err(_), Some(ods)) => Some(vec![Recipient::Organisation(ods.clone())]),
+            (Err(error), None) => return Err(ReportError::from(error).into()),
+        };
+        let filter = NoticeFilter {
+            to,
+            failing_only: true,
+            ..NoticeFilter::default()
+        };
+        let found = self.notices.notices(&filter, UNDELIVERED)?;
+        let about = About {
+            ids: found
+                .iter()
+                .map(|row| format!("Notice/{}", row.notice.id))
+                .collect(),
+            ..About::default()
+        };
+        let mut reply = Reply::json(Value::Null).about(about);
+        reply.content = format.show(&undelivered::report(&found, call.now));
+        Ok(reply)
+    }
+
+    /// The evidence pack of a period (R144): JSON alone, because what is signed is signed as it stands.
+    async fn evidence_pack(&self, call: &mut Call) -> Result<Reply, Problem> {
+        let period = period(call)?;
+        match call.take("format")?.as_deref() {
+            None | Some("json") => {}
+            Some(_) => return Err(Problem::bad_request("The evidence pack is JSON.")),
+        }
+        call.no_more()?;
+        let holds = self
+            .register
+            .holds(call.now)
+            .map_err(|_| Problem::audit_unavailable())?;
+        let pack = self
+            .evidence
+            .pack(
+                call.actor(),
+                &call.register,
+                &holds,
+                period,
+                &self.heads,
+                call.now,
+            )
+            .await?;
+        Ok(Reply::json(pack))
     }
 
     fn body_with_patient<T: serde::de::DeserializeOwned>(&self, call: &Call) -> Result<T, Problem> {
@@ -377,6 +448,17 @@ impl OversightApi {
                 "A member of the body is missing, unknown or cannot have this value.",
             )
         })
+    }
+}
+
+fn format(call: &mut Call) -> Result<Format, Problem> {
+    match call.take("format")?.as_deref() {
+        None | Some("json") => Ok(Format::Json),
+        Some("csv") => Ok(Format::Csv),
+        Some("html") => Ok(Format::Html),
+        Some(_) => Err(Problem::bad_request(
+            "The parameter format is json, csv or html.",
+        )),
     }
 }
 

@@ -118,7 +118,8 @@ impl Shape {
             Happening::Token
             | Happening::Occasion
             | Happening::Override
-            | Happening::Withdrawal => Self::Access,
+            | Happening::Withdrawal
+            | Happening::Introspection => Self::Access,
         }
     }
 

@@ -45,6 +45,7 @@ fn stored(happening: Happening) -> StoredEvent {
         query: None,
         version: None,
         disclosed: Vec::new(),
+        binds: Vec::new(),
         unresolved: 0,
     }
 }
@@ -207,6 +208,7 @@ fn all() -> Vec<(&'static str, StoredEvent)> {
             }
         }),
         ("withdrawal", stored(Happening::Withdrawal)),
+        ("introspection", stored(Happening::Introspection)),
     ]
 }
 

@@ -1,7 +1,8 @@
 //! Carries notices out of the house: a signed webhook POST, and a message in the folder of the operator's mailer.
 //!
-//! For each recipient and channel in the order in which they were stored, at least once, again and again with growing
-//! pauses until it is there. Invariant: a message holds what its notice holds and no more: ids, codes and plain words.
+//! Each at least once, again and again with growing pauses, for three days; then it is given up, and the oversight group is
+//! told. For each recipient and channel in the order in which they were stored, but one that fails holds up no later one: its
+//! pauses are its own. Invariant: a message holds what its notice holds and no more: ids, codes and plain words.
 
 mod mail;
 mod routes;
@@ -13,7 +14,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 pub use mail::MailOutbox;
@@ -21,7 +22,7 @@ pub use routes::{Route, RouteError, Routes, RoutesHandle, WebhookRoute};
 
 use crate::clock::SharedClock;
 use crate::store::StoreError;
-use crate::store::notices::{Channel, Due, NoticeStore, Settled};
+use crate::store::notices::{Channel, Due, Notice, NoticeKind, NoticeStore, Recipient, Settled};
 
 /// Between two looks at the store. What is stored by another replica is seen as soon as by this one.
 const LOOK: Duration = Duration::from_secs(1);
@@ -31,6 +32,8 @@ const LEASE: SignedDuration = SignedDuration::from_secs(60);
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 /// No pause is longer: a receiver that comes back is told within this.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
+/// Attempts, and no more: about three days, so that a receiver that is down over a weekend is told all of it.
+pub const ATTEMPTS: u32 = 300;
 
 /// Delivers notices.
 pub struct Courier {
@@ -121,8 +124,19 @@ impl Courier {
                     why,
                     "a notice could not be delivered"
                 );
-                let next = now.checked_add(pause(due.attempts)).unwrap_or(now);
-                Settled::Again(why, next)
+                if due.attempts + 1 >= ATTEMPTS {
+                    tracing::error!(
+                        event = "notice-given-up",
+                        notice = %due.notice.id,
+                        recipient = due.notice.to.as_str(),
+                        channel = due.channel.code(),
+                        "a notice is given up"
+                    );
+                    Settled::GivenUp(why, of_giving_up(due, now).map(Box::new))
+                } else {
+                    let next = now.checked_add(pause(due.attempts)).unwrap_or(now);
+                    Settled::Again(why, next)
+                }
             }
         };
         let finished = !matches!(settled, Settled::Again(..));
@@ -131,6 +145,28 @@ impl Courier {
             .await?;
         Ok(finished)
     }
+}
+
+/// What the group is told; of its own notices it would not hear that way either.
+fn of_giving_up(due: &Due, now: Timestamp) -> Option<Notice> {
+    let Recipient::Organisation(ods) = &due.notice.to else {
+        return None;
+    };
+    Some(Notice {
+        body: serde_json::json!({
+            "kind": due.notice.kind.code(), "channel": due.channel.code(), "attempts": due.attempts + 1,
+        }),
+        ..Notice::new(
+            crate::clock::new_id().to_string(),
+            Recipient::Group,
+            NoticeKind::Undelivered,
+            vec![
+                format!("notice/{}", due.notice.id),
+                format!("organisation/{ods}"),
+            ],
+            now,
+        )
+    })
 }
 
 /// The pause after `before` failed attempts and one more.

@@ -110,6 +110,10 @@ impl Setting {
         self.store.put_notices(notices).await.unwrap();
     }
 
+    async fn round(&self) {
+        Courier::round(&self.courier).await.unwrap();
+    }
+
     /// As many rounds as there is something to finish.
     async fn deliver(&self) {
         while Courier::round(&self.courier).await.unwrap() > 0 {}
@@ -180,16 +184,21 @@ async fn a_notice_goes_out_signed_once_each_way_and_in_order() {
     }
 }
 
-// R092: what fails is tried again after growing pauses, nothing overtakes it, and nobody else waits for it.
+// R092: what fails is tried again after growing pauses, and nothing waits for it: no other channel, nobody else, and no later
+// notice to the same receiver.
 #[tokio::test]
-async fn a_receiver_that_is_down_is_told_in_order_when_it_is_back() {
+async fn a_receiver_that_is_down_is_told_all_when_it_is_back() {
     let (receiver, route) = receiver().await;
     let setting = Setting::new(Some(route));
     receiver.answer.store(503, Ordering::SeqCst);
     setting.put(&hospital(), 1..=2).await;
     setting.put(&Recipient::Group, [3]).await;
     setting.deliver().await;
-    assert_eq!(ids(&receiver), ["notice-1"]);
+    assert_eq!(
+        ids(&receiver),
+        ["notice-1", "notice-2"],
+        "each its own chance"
+    );
     assert_eq!(setting.mails().len(), 2, "mail does not wait for a webhook");
     let open = |n: &str| {
         let filter = NoticeFilter {
@@ -204,26 +213,111 @@ async fn a_receiver_that_is_down_is_told_in_order_when_it_is_back() {
 
     setting.wait(4);
     setting.deliver().await;
-    assert_eq!(ids(&receiver).len(), 1, "the pause is 5 s");
+    assert_eq!(ids(&receiver).len(), 2, "the pause is 5 s");
     setting.wait(1);
-    setting.deliver().await;
-    assert_eq!(ids(&receiver).len(), 2);
+    setting.round().await;
+    setting.round().await;
+    assert_eq!(ids(&receiver).len(), 4);
     setting.wait(9);
     setting.deliver().await;
-    assert_eq!(ids(&receiver).len(), 2, "then 10 s");
+    assert_eq!(ids(&receiver).len(), 4, "then 10 s");
     receiver.answer.store(200, Ordering::SeqCst);
     setting.wait(1);
     setting.deliver().await;
-    assert_eq!(
-        ids(&receiver),
-        ["notice-1", "notice-1", "notice-1", "notice-2"]
-    );
+    assert_eq!(ids(&receiver)[4..], ["notice-1", "notice-2"]);
     assert!(open("1").delivered && open("2").delivered);
     assert_eq!(pause(0), SignedDuration::from_secs(5));
     assert_eq!(pause(7), SignedDuration::from_secs(640));
     for before in [8, 30, 31, u32::MAX] {
         assert_eq!(pause(before), SignedDuration::from_mins(15));
     }
+}
+
+/// Answers 503 to one notice for ever and 204 to all others.
+async fn choosy(
+    State(got): State<Arc<Mutex<Vec<String>>>>,
+    headers: HeaderMap,
+    _body: String,
+) -> StatusCode {
+    let id = headers["webhook-id"].to_str().unwrap().to_owned();
+    let bad = id == "notice-1";
+    got.lock().unwrap().push(id);
+    if bad {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::NO_CONTENT
+    }
+}
+
+// R092: a notice that its receiver never takes holds up nothing, is given up in the end, and the group hears of it; somebody who
+// has mended the cause has it sent again.
+#[tokio::test]
+async fn a_notice_that_is_never_taken_is_given_up_and_told_of() {
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/alerts", listener.local_addr().unwrap());
+    let app = axum::Router::new()
+        .route("/alerts", axum::routing::post(choosy))
+        .with_state(Arc::clone(&got));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let setting = Setting::new(WebhookRoute::new(&url, SECRET));
+    setting.put(&hospital(), 1..=3).await;
+    setting.deliver().await;
+    assert_eq!(*got.lock().unwrap(), ["notice-1", "notice-2", "notice-3"]);
+    assert_eq!(setting.store.failing().unwrap().waiting, 1);
+
+    for _ in 1..ATTEMPTS {
+        setting.wait(LONGEST_PAUSE.as_secs());
+        setting.round().await;
+    }
+    let tried = got
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|id| *id == "notice-1")
+        .count();
+    assert_eq!(tried, ATTEMPTS as usize);
+    let failing = setting.store.failing().unwrap();
+    assert_eq!((failing.waiting, failing.given_up), (0, 1));
+    let filter = NoticeFilter {
+        kind: Some(NoticeKind::Undelivered),
+        ..NoticeFilter::default()
+    };
+    let told = setting.store.notices(&filter, 9).unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].notice.to, Recipient::Group);
+    assert_eq!(
+        told[0].notice.about,
+        ["notice/notice-1", "organisation/Z9H01"]
+    );
+    let failing = NoticeFilter {
+        failing_only: true,
+        ..NoticeFilter::default()
+    };
+    let listed = setting.store.notices(&failing, 9).unwrap();
+    assert_eq!(listed.len(), 1);
+    assert!(
+        listed[0]
+            .deliveries
+            .iter()
+            .any(|way| way.given_up && !way.delivered)
+    );
+    setting.wait(LONGEST_PAUSE.as_secs());
+    setting.deliver().await;
+    let tried = |got: &Mutex<Vec<String>>| {
+        let got = got.lock().unwrap();
+        got.iter().filter(|id| *id == "notice-1").count()
+    };
+    assert_eq!(tried(&got), ATTEMPTS as usize, "tried no more");
+
+    let entry = || crate::store::contract::entry(crate::audit::What::Intent);
+    let now = setting.clock.now();
+    let again = |id: &'static str| setting.store.retry_notice(id, now, entry());
+    assert!(again("notice-1").await.unwrap());
+    assert!(!again("notice-1").await.unwrap());
+    assert!(!again("notice-2").await.unwrap());
+    setting.deliver().await;
+    assert_eq!(tried(&got), ATTEMPTS as usize + 1);
 }
 
 // Two replicas: one of them takes it.

@@ -218,6 +218,7 @@ pub(crate) mod tests {
             query: None,
             version: None,
             disclosed: Vec::new(),
+            binds: Vec::new(),
             unresolved: 0,
         }
     }

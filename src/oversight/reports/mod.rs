@@ -11,6 +11,7 @@ pub mod gateways;
 pub mod misuse;
 pub mod sheet;
 pub mod subject_access;
+pub mod undelivered;
 
 use std::sync::Arc;
 

@@ -107,6 +107,7 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Found> {
             .map(str::to_owned)
             .collect()
     };
+    let others = words(row.get(27)?);
     Ok(Found {
         event: StoredEvent {
             seq: unsigned(row.get(0)?),
@@ -137,7 +138,14 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Found> {
             kind: kind.as_deref().and_then(Kind::from_name),
             query: row.get(24)?,
             version: row.get(25)?,
-            disclosed: words(row.get(27)?),
+            binds: others
+                .iter()
+                .filter_map(|id| row::sealed_digest(id))
+                .collect(),
+            disclosed: others
+                .into_iter()
+                .filter(|id| row::sealed_digest(id).is_none())
+                .collect(),
             unresolved: 0,
         },
         entries: row.get::<_, Option<Vec<u8>>>(26)?.unwrap_or_default(),

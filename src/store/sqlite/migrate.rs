@@ -47,6 +47,16 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0013_override_review.sql"),
     ),
     (
+        15,
+        "signed_heads",
+        include_str!("../../../migrations/sqlite/0015_signed_heads.sql"),
+    ),
+    (
+        16,
+        "undelivered",
+        include_str!("../../../migrations/sqlite/0016_undelivered.sql"),
+    ),
+    (
         17,
         "providers",
         include_str!("../../../migrations/sqlite/0017_providers.sql"),

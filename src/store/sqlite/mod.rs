@@ -5,8 +5,12 @@
 
 mod audit;
 mod authorization;
+mod bound;
+#[cfg(test)]
+mod bound_tests;
 mod cases;
 mod events;
+mod heads;
 mod holds;
 mod losses;
 mod migrate;

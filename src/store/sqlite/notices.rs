@@ -9,8 +9,8 @@ use super::values::Micros;
 use super::writer::trail;
 use crate::audit::AuditEntry;
 use crate::store::notices::{
-    Channel, Delivery, Due, Notice, NoticeFilter, NoticeKind, NoticeRow, NoticeStore, Recipient,
-    Settled,
+    Channel, Delivery, Due, Failing, Notice, NoticeFilter, NoticeKind, NoticeRow, NoticeStore,
+    Recipient, Settled,
 };
 use crate::store::{StoreError, Stored};
 
@@ -141,6 +141,13 @@ impl NoticeStore for SqliteStore {
         if filter.open_only {
             conditions.push("n.acknowledged_at IS NULL".to_owned());
         }
+        if filter.failing_only {
+            conditions.push(
+                "EXISTS (SELECT 1 FROM notice_delivery f
+                         WHERE f.notice = n.seq AND f.delivered = 0 AND f.last_error IS NOT NULL)"
+                    .to_owned(),
+            );
+        }
         let sql = format!(
             "SELECT {NOTICE}, n.acknowledged_by, n.acknowledged_at FROM notice n
              WHERE {} ORDER BY n.seq DESC LIMIT {limit}",
@@ -148,7 +155,7 @@ impl NoticeStore for SqliteStore {
         );
         self.readers.with(|connection| {
             let mut ways = connection.prepare_cached(
-                "SELECT channel, attempts, next_at, done_at, delivered, last_error
+                "SELECT channel, attempts, next_at, done_at, delivered, last_error, given_up
                  FROM notice_delivery WHERE notice = ?1 ORDER BY channel DESC",
             )?;
             connection
@@ -197,15 +204,19 @@ impl NoticeStore for SqliteStore {
 
     fn due_deliveries(&self, now: Timestamp) -> Result<Vec<Due>, StoreError> {
         self.readers.with(|connection| {
-            // The head of each queue: what comes after waits until it is done.
+            // One for each recipient and channel, the oldest that may be tried; while somebody tries one, nothing overtakes it.
             connection
                 .prepare_cached(&format!(
                     "SELECT {NOTICE}, d.channel, d.attempts, d.next_at
-                     FROM (SELECT min(notice) AS notice, channel FROM notice_delivery
-                           WHERE done_at IS NULL GROUP BY recipient, channel) head
+                     FROM (SELECT min(w.notice) AS notice, w.channel FROM notice_delivery w
+                           WHERE w.done_at IS NULL AND w.next_at <= ?1
+                             AND NOT EXISTS (SELECT 1 FROM notice_delivery b
+                                             WHERE b.done_at IS NULL AND b.recipient = w.recipient
+                                               AND b.channel = w.channel AND b.held_until > ?1)
+                           GROUP BY w.recipient, w.channel) head
                      JOIN notice_delivery d ON d.notice = head.notice AND d.channel = head.channel
                      JOIN notice n ON n.seq = d.notice
-                     WHERE d.next_at <= ?1 ORDER BY n.seq, d.channel"
+                     ORDER BY n.seq, d.channel"
                 ))?
                 .query_map([Micros(now)], |row| {
                     let (seq, notice) = notice(row)?;
@@ -229,7 +240,7 @@ impl NoticeStore for SqliteStore {
                 .run(move |connection| {
                     let mine = connection
                         .prepare_cached(
-                            "UPDATE notice_delivery SET attempts = attempts + 1, next_at = ?4
+                            "UPDATE notice_delivery SET attempts = attempts + 1, next_at = ?4, held_until = ?4
                              WHERE notice = ?1 AND channel = ?2 AND next_at = ?3 AND done_at IS NULL",
                         )?
                         .execute(params![
@@ -244,6 +255,47 @@ impl NoticeStore for SqliteStore {
         })
     }
 
+    fn retry_notice<'a>(
+        &'a self,
+        id: &'a str,
+        at: Timestamp,
+        entry: AuditEntry,
+    ) -> Stored<'a, bool> {
+        Box::pin(async move {
+            let row = trail(entry)?;
+            let id = id.to_owned();
+            Ok(self
+                .writer
+                .run(move |connection| {
+                    let again = connection
+                        .prepare_cached(
+                            "UPDATE notice_delivery
+                             SET done_at = NULL, given_up = 0, attempts = 0, next_at = ?2, held_until = 0
+                             WHERE given_up = 1 AND notice = (SELECT seq FROM notice WHERE id = ?1)",
+                        )?
+                        .execute((&id, Micros(at)))?;
+                    Ok((again > 0, (again > 0).then(|| row.clone())))
+                })
+                .await?)
+        })
+    }
+
+    fn failing(&self) -> Result<Failing, StoreError> {
+        self.readers.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT coalesce(sum(done_at IS NULL), 0), coalesce(sum(given_up), 0) FROM notice_delivery
+                     WHERE delivered = 0 AND last_error IS NOT NULL",
+                )?
+                .query_row([], |row| {
+                    Ok(Failing {
+                        waiting: unsigned(row.get(0)?),
+                        given_up: unsigned(row.get(1)?),
+                    })
+                })
+        })
+    }
+
     fn settle_delivery<'a>(
         &'a self,
         due: &'a Due,
@@ -252,18 +304,24 @@ impl NoticeStore for SqliteStore {
     ) -> Stored<'a, ()> {
         Box::pin(async move {
             let (seq, channel) = (due.seq, due.channel.code());
-            let (done, delivered, error, next) = match settled {
-                Settled::Delivered => (Some(at), true, None, at),
-                Settled::NoAddress => (Some(at), false, None, at),
-                Settled::Again(why, next) => (None, false, Some(why), next),
+            let mut told = None;
+            let (done, delivered, error, next, given_up) = match settled {
+                Settled::Delivered => (Some(at), true, None, at, false),
+                Settled::NoAddress => (Some(at), false, None, at, false),
+                Settled::Again(why, next) => (None, false, Some(why), next, false),
+                Settled::GivenUp(why, notice) => {
+                    told = notice;
+                    (Some(at), false, Some(why), at, true)
+                }
             };
             Ok(self
                 .writer
                 .run(move |connection| {
-                    connection
+                    let settled = connection
                         .prepare_cached(
                             "UPDATE notice_delivery
-                             SET done_at = ?3, delivered = ?4, last_error = coalesce(?5, last_error), next_at = ?6
+                             SET done_at = ?3, delivered = ?4, last_error = coalesce(?5, last_error), next_at = ?6,
+                                 given_up = ?7, held_until = 0
                              WHERE notice = ?1 AND channel = ?2 AND done_at IS NULL",
                         )?
                         .execute(params![
@@ -273,7 +331,11 @@ impl NoticeStore for SqliteStore {
                             delivered,
                             error,
                             Micros(next),
+                            given_up,
                         ])?;
+                    if let Some(notice) = told.as_deref().filter(|_| settled == 1) {
+                        put(connection, notice)?;
+                    }
                     Ok(((), None))
                 })
                 .await?)
@@ -289,5 +351,6 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         done_at: row.get::<_, Option<Micros>>(3)?.map(|at| at.0),
         delivered: row.get(4)?,
         last_error: row.get(5)?,
+        given_up: row.get(6)?,
     })
 }

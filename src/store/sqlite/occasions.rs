@@ -100,6 +100,19 @@ fn insert_alert(connection: &Connection, row: &AlertRow) -> rusqlite::Result<()>
     Ok(())
 }
 
+/// Every occasion that can still be read.
+pub(super) fn each(
+    connection: &Connection,
+    mut see: impl FnMut(OccasionRow),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!("SELECT {OCCASION} FROM occasion"))?;
+    statement
+        .query_map([], occasion)?
+        .flatten()
+        .for_each(&mut see);
+    Ok(())
+}
+
 impl OccasionStore for SqliteStore {
     fn insert_occasion(&self, row: OccasionRow, alert: Option<AlertRow>) -> Stored<'_, ()> {
         Box::pin(async move {

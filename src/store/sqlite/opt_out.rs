@@ -6,10 +6,11 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params, params_from
 
 use super::SqliteStore;
 use super::values::{Micros, Ods, Patient};
-use super::writer::trail;
+use super::writer::{bind, trail};
 use crate::audit::AuditEntry;
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
+use crate::store::bound::Bound;
 use crate::store::notices::Notice;
 use crate::store::opt_out::{
     OptOutDecision, OptOutFilter, OptOutNoteRow, OptOutRequestRow, OptOutReviewRow, OptOutRow,
@@ -52,6 +53,23 @@ fn is_open(connection: &Connection, id: &str) -> rusqlite::Result<bool> {
         .query_row([id], |row| row.get(0))
 }
 
+/// Every request, note and review that can still be read.
+pub(super) fn each(
+    connection: &Connection,
+    mut see: impl FnMut(&dyn Bound),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!("SELECT {REQUEST} FROM opt_out_request"))?;
+    for request in statement.query_map([], request)?.flatten() {
+        see(&request);
+        let Ok(row) = with_history(connection, request) else {
+            continue;
+        };
+        row.notes.iter().for_each(|note| see(note));
+        row.review.iter().for_each(|review| see(review));
+    }
+    Ok(())
+}
+
 impl OptOutStore for SqliteStore {
     fn insert_opt_out(
         &self,
@@ -60,7 +78,7 @@ impl OptOutStore for SqliteStore {
         entry: AuditEntry,
     ) -> Stored<'_, ()> {
         Box::pin(async move {
-            let trail = trail(entry)?;
+            let trail = trail(bind(entry, &row))?;
             Ok(self
                 .writer
                 .run(move |connection| {
@@ -91,7 +109,7 @@ impl OptOutStore for SqliteStore {
 
     fn note_opt_out(&self, row: OptOutNoteRow, entry: AuditEntry) -> Stored<'_, bool> {
         Box::pin(async move {
-            let trail = trail(entry)?;
+            let trail = trail(bind(entry, &row))?;
             Ok(self
                 .writer
                 .run(move |connection| {
@@ -111,7 +129,7 @@ impl OptOutStore for SqliteStore {
 
     fn close_opt_out(&self, row: OptOutReviewRow, entry: AuditEntry) -> Stored<'_, bool> {
         Box::pin(async move {
-            let trail = trail(entry)?;
+            let trail = trail(bind(entry, &row))?;
             Ok(self
                 .writer
                 .run(move |connection| {

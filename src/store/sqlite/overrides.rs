@@ -5,14 +5,16 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::SqliteStore;
 use super::values::{Micros, Ods, Patient};
-use super::writer::trail;
+use super::writer::{bind, trail};
 use crate::audit::AuditEntry;
 use crate::record::OdsCode;
+use crate::store::bound::Bound;
 use crate::store::overrides::{
     OverrideFilter, OverrideReviewRow, OverrideRow, OverrideStore, ReviewOutcome,
 };
 use crate::store::{AlertRow, StoreError, Stored};
 
+const ALERT: &str = "id, viewer, clinician, patient, practice, occasion, reason, text, at";
 const CONCLUDED: &str = "EXISTS (SELECT 1 FROM override_review r WHERE r.alert = alert.id AND r.outcome <> 'escalated')";
 
 fn alert(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
@@ -27,6 +29,24 @@ fn alert(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
         text: row.get(7)?,
         at: row.get::<_, Micros>(8)?.0,
     })
+}
+
+/// Every alert and every review that can still be read.
+pub(super) fn each(
+    connection: &Connection,
+    mut see: impl FnMut(&dyn Bound),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!("SELECT {ALERT} FROM alert"))?;
+    for alert in statement.query_map([], alert)?.flatten() {
+        see(&alert);
+        for review in with_reviews(connection, alert)
+            .iter()
+            .flat_map(|row| &row.reviews)
+        {
+            see(review);
+        }
+    }
+    Ok(())
 }
 
 impl OverrideStore for SqliteStore {
@@ -51,8 +71,7 @@ impl OverrideStore for SqliteStore {
             conditions.push(format!("NOT {CONCLUDED}"));
         }
         let sql = format!(
-            "SELECT id, viewer, clinician, patient, practice, occasion, reason, text, at
-             FROM alert WHERE {} ORDER BY at, id",
+            "SELECT {ALERT} FROM alert WHERE {} ORDER BY at, id",
             conditions.join(" AND ")
         );
         self.readers.with(|connection| {
@@ -66,7 +85,7 @@ impl OverrideStore for SqliteStore {
 
     fn review_override(&self, row: OverrideReviewRow, entry: AuditEntry) -> Stored<'_, bool> {
         Box::pin(async move {
-            let trail = trail(entry)?;
+            let trail = trail(bind(entry, &row))?;
             Ok(self
                 .writer
                 .run(move |connection| {

@@ -53,6 +53,7 @@ fn export(
         about: about.to_owned(),
         made_at,
         head: String::new(),
+        signed_head: None,
         rows: Vec::new(),
         versions: BTreeMap::new(),
     };

@@ -58,6 +58,17 @@ async fn keeps_the_contract() {
     contract::contract(Arc::new(folder.open())).await;
 }
 
+#[tokio::test]
+async fn keeps_the_contract_of_cases_exports_heads_and_launches() {
+    use crate::store::contract_oversight::{authorization, cases, exports, heads};
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    cases(&*store).await;
+    exports(&*store).await;
+    heads(&*store).await;
+    authorization(&store).await;
+}
+
 // R145
 #[cfg(unix)]
 #[tokio::test]

@@ -6,19 +6,26 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::SqliteStore;
+use super::bound::Beside;
 use super::connect;
 use super::events::tree_head;
 use super::read::read_only;
 use crate::audit::merkle::Hash;
 use crate::audit::row::{self, COLUMNS, Field};
-use crate::audit::verify::{FirstBad, NotVerified, TreeHead, Verified, Verifier};
+use crate::audit::signed::{BadHead, SignedHead};
+use crate::audit::verify::{
+    Against, FirstBad, Known, NotVerified, OTHER_THAN_KEPT, OTHER_THAN_SIGNED, Verified, Verifier,
+    VerifyTrail,
+};
+use crate::smart::jwks::KeySet;
 use crate::store::StoreError;
 
 /// Recomputes the trail; see [`crate::audit::verify`].
 ///
 /// # Errors
 /// The first bad row; or the file cannot be read.
-pub fn verify(path: &Path, known: Option<TreeHead>) -> Result<Verified, NotVerified> {
+pub fn verify(path: &Path, against: &Against) -> Result<Verified, NotVerified> {
     let connection = connect(path, read_only())?;
     // One transaction: rows that arrive meanwhile belong to the next check.
     connection.execute_batch("BEGIN")?;
@@ -27,7 +34,17 @@ pub fn verify(path: &Path, known: Option<TreeHead>) -> Result<Verified, NotVerif
     let heads = heads
         .query_map([], tree_head)?
         .map_while(|head| head.map_err(|error| broken.set(Some(error))).ok());
-    let mut verifier = Verifier::new(heads, known);
+    let kept = against.kept.iter().map(|head| Known {
+        head: *head,
+        why: OTHER_THAN_KEPT,
+    });
+    let signed = signed_heads(&connection, against.keys.as_ref())?;
+    let known = kept.chain(signed.iter().map(|head| Known {
+        head: head.head(),
+        why: OTHER_THAN_SIGNED,
+    }));
+    let mut verifier = Verifier::new(heads, known.collect());
+    let mut beside = Beside::load(&connection)?;
     let mut versions = 0;
     let sql = format!(
         "SELECT seq, salt, chain, {} FROM audit_event ORDER BY seq",
@@ -43,6 +60,7 @@ pub fn verify(path: &Path, known: Option<TreeHead>) -> Result<Verified, NotVerif
         };
         verifier.row(seq, bytes(1)?, &fields, bytes(2)?)?;
         versions += u64::from(version(&connection, seq, &fields)?);
+        beside.row(seq, &fields)?;
     }
     let registered: i64 =
         connection.query_row("SELECT count(*) FROM audit_version", [], |row| row.get(0))?;
@@ -63,11 +81,68 @@ pub fn verify(path: &Path, known: Option<TreeHead>) -> Result<Verified, NotVerif
             why: "a list of ids was put in that no row seals",
         }));
     }
+    let bound = beside.finish(after)?;
     sound(&connection)?;
     Ok(Verified {
         versions,
+        signed: signed.len() as u64,
+        bound,
         ..verified
     })
+}
+
+impl VerifyTrail for SqliteStore {
+    fn verify_trail(&self, against: &Against) -> Result<Verified, NotVerified> {
+        verify(self.path(), against)
+    }
+}
+
+/// The signed heads in the store, each with a genuine signature.
+fn signed_heads(
+    connection: &Connection,
+    keys: Option<&KeySet>,
+) -> Result<Vec<SignedHead>, NotVerified> {
+    // A store of an earlier version has none yet; whoever verifies changes nothing.
+    let there: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'audit_signed_head')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !there {
+        return Ok(Vec::new());
+    }
+    let own;
+    let keys = match keys {
+        Some(keys) => keys,
+        None => {
+            let kept: Vec<_> = super::heads::keys(connection)?
+                .into_iter()
+                .map(|key| key.jwk)
+                .collect();
+            let set = serde_json::json!({"keys": kept}).to_string();
+            own = KeySet::parse(set.as_bytes())
+                .map_err(|_| NotVerified::Unreadable("the keys of signed heads".to_owned()))?;
+            &own
+        }
+    };
+    let mut statement = connection
+        .prepare("SELECT size, signed_at, kid, jws FROM audit_signed_head ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let mut heads = Vec::new();
+    while let Some(row) = rows.next()? {
+        let size = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
+        let forged = |why| NotVerified::Forged { size, why };
+        let head = SignedHead::read(&row.get::<_, String>(3)?).map_err(forged)?;
+        head.verify(keys).map_err(forged)?;
+        if head.size != size
+            || head.signed_at.as_microsecond() != row.get::<_, i64>(1)?
+            || head.kid != row.get::<_, String>(2)?
+        {
+            return Err(forged(BadHead::Other(head.size)));
+        }
+        heads.push(head);
+    }
+    Ok(heads)
 }
 
 pub(super) fn fields<'r>(row: &'r Row<'_>) -> Result<[Field<'r>; COLUMNS.len()], NotVerified> {
@@ -126,7 +201,7 @@ fn version(
     }
 }
 
-fn bad(seq: u64, why: &'static str) -> NotVerified {
+pub(super) fn bad(seq: u64, why: &'static str) -> NotVerified {
     NotVerified::Altered(FirstBad { seq, why })
 }
 

@@ -13,6 +13,7 @@ use super::audit::{Inserts, Tip};
 use crate::audit::AuditEntry;
 use crate::audit::row::Row;
 use crate::store::StoreError;
+use crate::store::bound::Bound;
 
 /// Jobs that may wait. Beyond it the store says so at once: a queue that grows without end only hides a broken disk.
 const QUEUE: usize = 8192;
@@ -59,6 +60,12 @@ impl<T: Send> Task for Asked<T> {
         // An asker who has gone away needs no answer.
         let _gone = self.asker.send(outcome);
     }
+}
+
+/// The row of a deed, holding what is stored with it to what it is now.
+pub(super) fn bind(mut entry: AuditEntry, stored: &impl Bound) -> AuditEntry {
+    entry.binds.push(stored.digest());
+    entry
 }
 
 /// The trail's row of a deed, ready for the deed's own transaction.
