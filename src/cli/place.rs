@@ -143,14 +143,17 @@ impl Place {
         match (&self.data, &self.config) {
             (None, Some(config)) => {
                 let config = Config::load(config).map_err(|error| error.to_string())?;
-                let key = super::serve::signing_of_heads(&config).map_err(|error| error.to_string())?;
+                let key =
+                    super::serve::signing_of_heads(&config).map_err(|error| error.to_string())?;
                 Ok((key, config.issuer))
             }
             (data, _) => {
                 let folder = data.clone().unwrap_or_default().join("keys");
-                let key =
-                    trail_key(&folder.join(TRAIL_FILE)).map_err(|error| error.to_string())?;
-                let last = store.signed_heads(1).map_err(|error| error.to_string())?.pop();
+                let key = trail_key(&folder.join(TRAIL_FILE)).map_err(|error| error.to_string())?;
+                let last = store
+                    .signed_heads(1)
+                    .map_err(|error| error.to_string())?
+                    .pop();
                 let issuer = last.map_or_else(|| "sandbox".to_owned(), |head| head.issuer);
                 Ok((key, issuer))
             }

@@ -260,6 +260,7 @@ fn grant(n: u8) -> GrantRow {
         occasion: None,
         patient: Some(patient()),
         scopes: "openid".into(),
+        asked: "openid".into(),
         refreshable: true,
         context: "{}".into(),
         signed_in_at: now(),
