@@ -101,7 +101,12 @@ impl Deed {
                 .await
                 .map_err(|error| error.to_string())?;
         }
-        for line in outcome.map_err(|error| error.to_string())? {
+        let lines = outcome.map_err(|error| error.to_string())?;
+        if reads && lines.is_empty() {
+            // Beside the output, which programs read.
+            eprintln!("nothing to show");
+        }
+        for line in lines {
             println!(
                 "{}",
                 serde_json::to_string(&line).map_err(|error| error.to_string())?

@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::place::{Opened, Place, PlaceError};
-use crate::audit::{AuditEntry, Origin, What};
+use crate::audit::{AuditEntry, AuditError, AuditLog as _, Interaction, Origin, Overseen, What};
 use crate::clock::new_id;
 use crate::oversight::Actor;
 use crate::oversight::holds::{AssuranceGiven, HoldAsk, HoldError, HoldService};
 use crate::record::OdsCode;
 use crate::store::holds::{Held, HoldRow};
+use crate::text::instant;
 
 /// Arguments of `openmig hold`.
 #[derive(Debug, Args)]
@@ -113,6 +114,8 @@ enum CommandError {
     Nobody(String),
     #[error(transparent)]
     Hold(#[from] HoldError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
 }
 
 /// Runs the command.
@@ -134,7 +137,7 @@ async fn act(command: HoldCommand) -> Result<ExitCode, CommandError> {
     let service = HoldService::new(
         register,
         std::sync::Arc::clone(&store) as _,
-        store as _,
+        std::sync::Arc::clone(&store) as _,
         std::sync::Arc::clone(&clock),
     );
     let entry = || {
@@ -172,6 +175,18 @@ async fn act(command: HoldCommand) -> Result<ExitCode, CommandError> {
         }
         What_::List { all } => {
             let rows = service.list(&actor, !all)?;
+            // Who looked at what is held is in the trail before it is shown (R120).
+            let mut read = entry();
+            read.clinician = Some(actor.username().to_owned());
+            read.what = What::Oversight(Overseen {
+                interaction: Interaction {
+                    name: "oversight-read",
+                    kind: None,
+                    query: "hold list".to_owned(),
+                },
+                other_ids: rows.iter().map(|row| format!("Hold/{}", row.id)).collect(),
+            });
+            store.write(read).await?;
             if rows.is_empty() {
                 println!("nothing is held");
             }
@@ -223,12 +238,19 @@ pub(super) fn words(row: &HoldRow) -> String {
         .map_or_else(|| "the group".to_owned(), ToString::to_string);
     let mut text = format!(
         "{}  {what} since {} (by {} for {by}): {}",
-        row.id, row.starts_at, row.placed_by, row.reason
+        row.id,
+        instant(row.starts_at),
+        row.placed_by,
+        row.reason
     );
     if let Some(lift) = &row.lift {
         text.push_str(&format!(
             "; lifted {} by {} on the assurance of {} of {}: {}",
-            lift.at, lift.by, lift.assured_by, lift.assured_on, lift.assurance
+            instant(lift.at),
+            lift.by,
+            lift.assured_by,
+            lift.assured_on,
+            lift.assurance
         ));
     }
     text

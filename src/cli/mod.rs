@@ -5,6 +5,7 @@ mod check_mappings;
 pub mod clients;
 mod deed;
 mod explain;
+mod help;
 mod hold;
 pub mod keys;
 mod map;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Timing, read_providers};
@@ -94,7 +95,7 @@ enum Command {
         /// The message
         file: PathBuf,
     },
-    /// Check data files
+    /// Check the register, the exclusion list or the mapping tables
     Check {
         #[command(subcommand)]
         what: Check,
@@ -114,7 +115,7 @@ enum Command {
     PasswordHash,
     /// Suspend, withdraw, revoke, and give back on an assurance
     Hold(hold::HoldCommand),
-    /// Reports beside a running gateway
+    /// Reports: who looked, what is due, what was lost, the evidence pack …
     Report {
         #[command(subcommand)]
         what: report::Report,
@@ -125,13 +126,13 @@ enum Command {
     Override(override_review::OverrideCommand),
     /// Breach cases: list them, show one, take a step
     Breach(oversight::CaseCommand),
-    /// Investigations that a practice demands of a viewer
+    /// Investigations that a practice demands of a viewer: list, show, take a step
     Investigation(oversight::CaseCommand),
-    /// Complaints
+    /// Complaints: list them, show one, take a step
     Complaint(oversight::CaseCommand),
     /// Counts through an anonymised flow, and nothing else
     Extract(oversight::ExtractCommand),
-    /// The audit trail
+    /// The audit trail: verify it, sign its head, prove that nothing before was changed, check what was handed out
     Audit {
         #[command(subcommand)]
         what: audit::Audit,
@@ -160,9 +161,20 @@ enum Check {
 /// Runs the command line. 0 = done, 1 = failed, 2 = the arguments or the file at hand are wrong.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = help::grouped(Arguments::command()).get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    // Those that serve tell what happens; a command's own words are enough for the others.
+    let usual = match arguments.command {
+        Command::Sandbox { .. } | Command::Serve { .. } | Command::Mock { .. } => {
+            "warn,openmig=info"
+        }
+        _ => "error",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("OPENMIG_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,openmig=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)

@@ -56,8 +56,9 @@ impl Shape {
 pub struct ReportCommand {
     #[command(flatten)]
     who: Who,
-    /// access-audit, misuse, overrides, complaints, due, flows, gateways, patient-information, opt-outs; or subject-access or
-    /// export, which read a JSON object with the patient from standard input
+    /// Which one. subject-access and export read a JSON object with the patient from standard input ({"nhs_number":"…"}), because a
+    /// command line is seen by everybody who may list processes
+    #[arg(value_parser = REPORTS)]
     name: String,
     /// First day
     #[arg(long)]
@@ -74,10 +75,30 @@ pub struct ReportCommand {
     /// Size of the sample (access-audit)
     #[arg(long)]
     size: Option<u32>,
-    /// json, csv or html
-    #[arg(long, value_enum, default_value_t = Shape::Html)]
-    format: Shape,
+    /// Its shape; a page to print (html) where nothing is said, JSON where there is nothing else
+    #[arg(long, value_enum)]
+    format: Option<Shape>,
 }
+
+/// Every report.
+const REPORTS: [&str; 14] = [
+    "access-audit",
+    "complaints",
+    "due",
+    "evidence",
+    "export",
+    "flows",
+    "gateways",
+    "misuse",
+    "opt-outs",
+    "overrides",
+    "patient-information",
+    "quality",
+    "subject-access",
+    "undelivered",
+];
+/// Those that are JSON alone.
+const JSON_ALONE: [&str; 5] = ["evidence", "export", "opt-outs", "overrides", "quality"];
 
 /// Arguments of `openmig breach` and its like.
 #[derive(Debug, Args)]
@@ -136,12 +157,23 @@ pub struct ExtractCommand {
 /// # Errors
 /// In words.
 pub async fn report(command: ReportCommand) -> Result<(), String> {
+    let alone = JSON_ALONE.contains(&command.name.as_str());
+    if alone && command.format.is_some_and(|shape| shape.code() != "json") {
+        return Err(format!("the report {} is JSON alone", command.name));
+    }
+    let shape = command.format.unwrap_or(Shape::Html);
     if matches!(command.name.as_str(), "subject-access" | "export") {
         let mut body = input()?;
+        if body.trim_ascii().is_empty() {
+            return Err(format!(
+                "{} reads a JSON object from standard input: {{\"nhs_number\":\"…\"}}",
+                command.name
+            ));
+        }
         if command.name == "subject-access" {
             let mut ask: serde_json::Map<String, serde_json::Value> =
                 serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-            ask.insert("format".to_owned(), command.format.code().into());
+            ask.insert("format".to_owned(), shape.code().into());
             body = serde_json::Value::Object(ask).to_string().into_bytes();
         }
         let path = vec!["reports".to_owned(), command.name];
@@ -156,7 +188,9 @@ pub async fn report(command: ReportCommand) -> Result<(), String> {
     add("on", command.on.map(|day| day.to_string()));
     add("seed", command.seed.map(|seed| seed.to_string()));
     add("size", command.size.map(|size| size.to_string()));
-    add("format", Some(command.format.code().to_owned()));
+    if !alone {
+        add("format", Some(shape.code().to_owned()));
+    }
     let path = vec!["reports".to_owned(), command.name];
     call(&command.who, Method::GET, path, query, Vec::new()).await
 }

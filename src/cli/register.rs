@@ -81,6 +81,9 @@ fn show(
     let mut out = String::new();
     if let Some(practice) = flows_of {
         let practice = OdsCode(practice);
+        if !register.organisations.contains_key(&practice) {
+            return Err(format!("the register has no organisation {practice}").into());
+        }
         let day = on.unwrap_or(today);
         for (id, viewer, approval) in approved_flows(&register, &practice, day) {
             writeln!(

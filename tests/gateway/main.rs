@@ -13,6 +13,7 @@ mod accounting;
 mod alike;
 mod audit;
 mod clients;
+mod commands;
 mod crawl;
 mod cross_source;
 mod edge;
