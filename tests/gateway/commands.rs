@@ -222,8 +222,8 @@ fn holds_opt_outs_reviews_and_cases_are_acted_on() {
         "The device was wiped.",
         "--on",
     ];
-    let lift = ["--as", "oversight", "lift", &id];
-    let lift: Vec<&str> = [&lift[..], &assurance, &[&today]].concat();
+    let lift = ["--as", "oversight", "lift", id.as_str()];
+    let lift: Vec<&str> = [&lift[..], &assurance, &[today.as_str()]].concat();
     let said = openmig(&beside(&gateway, &["hold"], &lift), "");
     assert!(said.code == 0 || said.err.contains("day"), "{}", said.err);
     for (more, words) in [
@@ -257,10 +257,10 @@ fn holds_opt_outs_reviews_and_cases_are_acted_on() {
     }
 
     let opt_out = |more: &[&str], input: &Value| {
-        let more = [&["--as", "practice-manager"], more].concat();
+        let more = [&["--as", "practice-manager"][..], more].concat();
         let data = gateway.data.to_str().unwrap();
         openmig(
-            &[&["opt-out", "--data", data], &more[..]].concat(),
+            &[&["opt-out", "--data", data][..], &more].concat(),
             &input.to_string(),
         )
     };
