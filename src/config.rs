@@ -217,18 +217,20 @@ pub fn shown(path: &Path) -> Result<serde_json::Value, ConfigError> {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
-    if let Some(members) = value.as_object_mut() {
-        members.remove("secrets");
-    }
-    let recipients = value
-        .pointer_mut("/notices/recipients")
-        .and_then(serde_json::Value::as_object_mut);
-    for recipient in recipients.into_iter().flat_map(|map| map.values_mut()) {
-        if let Some(members) = recipient.as_object_mut() {
-            members.remove("webhook_secret");
-        }
-    }
+    without_secrets(&mut value);
     Ok(value)
+}
+
+/// Takes out every member whose name speaks of a secret.
+fn without_secrets(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(members) => {
+            members.retain(|name, _| !name.contains("secret"));
+            members.values_mut().for_each(without_secrets);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_secrets),
+        _ => {}
+    }
 }
 
 /// A secret of exactly 32 bytes from its file.
