@@ -18,6 +18,7 @@ use openmig::sandbox::run::id_key;
 use openmig::smart::authenticate::ASSERTION_TYPE;
 use openmig::smart::ring::KeyWatch;
 use openmig::smart::secrets::LaunchKey;
+use openmig::smart::trail_key::{TRAIL_FILE, trail_key};
 use openmig::store::sqlite::SqliteStore;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -60,6 +61,8 @@ fn second(first: &TestGateway) -> String {
         ids: id_key(),
         seal: SealKey::new(&sealing).unwrap(),
         ring: keys.ring(),
+        trail_key: trail_key(&first.data.join("keys").join(TRAIL_FILE)).unwrap(),
+        former_trail_keys: Vec::new(),
         launch_key: LaunchKey::derive(&sealing),
         trace: format!("http://127.0.0.1:{}", ports.trace),
         worklist: format!("http://127.0.0.1:{}", ports.ehr),
@@ -70,6 +73,7 @@ fn second(first: &TestGateway) -> String {
         exclusions: None,
         timing: patient(),
         providers: Vec::new(),
+        settings: serde_json::Value::Null,
     };
     wait(async {
         let gateway = assemble(parts, Router::new()).unwrap();
