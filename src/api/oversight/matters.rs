@@ -249,16 +249,21 @@ impl OversightApi {
                     organisation: Option<OdsCode>,
                     viewer: Option<OdsCode>,
                     username: Option<String>,
+                    client: Option<String>,
                     reason: String,
                     from: Option<jiff::Timestamp>,
                 }
                 call.no_more()?;
                 let ask: Ask = call.json()?;
-                let held = Held::from_parts(&ask.kind, ask.organisation, ask.viewer, ask.username)
+                let subject = match ask.kind.as_str() {
+                    "client" => ask.client,
+                    _ => ask.username,
+                };
+                let held = Held::from_parts(&ask.kind, ask.organisation, ask.viewer, subject)
                     .filter(|held| *held != Held::ProgrammeEnd)
                     .ok_or_else(|| {
                         Problem::bad_request(
-                            "A hold is of kind organisation, withdrawal, practice, pair, user or everything, and names what it is about.",
+                            "A hold is of kind organisation, withdrawal, practice, pair, user, client or everything, and names what it is about.",
                         )
                     })?;
                 let hold_ask = HoldAsk {
@@ -397,13 +402,15 @@ impl OversightApi {
 }
 
 fn hold(row: &HoldRow) -> Value {
-    let (organisation, viewer, username) = row.held.parts();
+    let (organisation, viewer, subject) = row.held.parts();
+    let is_client = matches!(row.held, Held::Client(_));
     json!({
         "id": row.id,
         "kind": row.held.kind(),
         "organisation": organisation,
         "viewer": viewer,
-        "username": username,
+        "username": subject.filter(|_| !is_client),
+        "client": subject.filter(|_| is_client),
         "placed_for": row.placed_for,
         "placed_by": row.placed_by,
         "reason": row.reason,
