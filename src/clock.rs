@@ -51,6 +51,34 @@ impl Clock for ShiftedClock {
     }
 }
 
+/// Notices a clock that is moved back: what has ended by it would be open again, what has lapsed would count again.
+#[derive(Debug)]
+pub struct LatestTime(AtomicI64);
+
+impl LatestTime {
+    /// Further than this no clock is put right in passing, and no two threads that ask it differ.
+    const SLACK: SignedDuration = SignedDuration::from_secs(60);
+
+    /// No time is known yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+
+    /// Is `now` well before the latest time that this was asked with? So it stays until the clock has caught up.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        let micros = now.as_microsecond();
+        let latest = self.0.fetch_max(micros, Ordering::SeqCst);
+        latest > micros.saturating_add(Self::SLACK.as_micros().try_into().unwrap_or(i64::MAX))
+    }
+}
+
+impl Default for LatestTime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A clock that stands where it is put, for tests and for replaying a past decision.
 #[derive(Debug, Clone, Copy)]
 pub struct FixedClock(pub Timestamp);
@@ -84,3 +112,26 @@ pub fn new_id() -> uuid::Uuid {
 #[derive(Debug, thiserror::Error)]
 #[error("no random bytes are available")]
 pub struct NoEntropy;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_moved_back_is_noticed_until_it_has_caught_up() {
+        let at = |second: i64| Timestamp::from_second(1_000_000 + second).unwrap();
+        let latest = LatestTime::default();
+        for (second, over) in [
+            (0, false),
+            (100, false),
+            (40, false),
+            (39, true),
+            (-5, true),
+            (40, false),
+            (101, false),
+            (40, true),
+        ] {
+            assert_eq!(latest.is_over(at(second)), over, "{second}");
+        }
+    }
+}

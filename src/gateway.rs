@@ -238,6 +238,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         store: occasion_store,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&parts.clock),
+        machine_clock: Arc::clone(&machine_clock),
         worklist: Arc::clone(&worklist) as _,
         finder: Arc::clone(&look_up) as _,
         ids: parts.ids.clone(),

@@ -148,3 +148,7 @@ parts! {
     r::Specimen: r#type condition collection;
     r::SpecimenCollection: method body_site;
 }
+
+#[cfg(test)]
+#[path = "codings_tests.rs"]
+mod tests;

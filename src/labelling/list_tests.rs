@@ -1,4 +1,5 @@
 use super::*;
+use crate::labelling::list_files::{AppendixLine, DescendantLine, table};
 use crate::record::system;
 use std::path::PathBuf;
 

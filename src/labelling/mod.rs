@@ -7,6 +7,7 @@ mod codings;
 mod handle;
 mod label;
 mod list;
+mod list_files;
 mod matcher;
 mod meta;
 mod policy;

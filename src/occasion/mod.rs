@@ -19,7 +19,7 @@ mod words;
 
 pub use decided::{Decided, digest_of};
 pub use facts::RegisterView;
-pub use open::{OccasionParts, Occasions, Windows};
+pub use open::{CLOCK_MOVED_BACK, OccasionParts, Occasions, Windows};
 pub use point_of_care::{Asker, Pickable, PointOfCare, SealFailed};
 pub use read::{ReadOccasion, ReadRefusal};
 pub use seal::{SealError, SealKey};

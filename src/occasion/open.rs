@@ -16,7 +16,7 @@ use crate::access::{
     Proof, Rule, RuleOutcome, SharingFact, TabCodes,
 };
 use crate::audit::{AccessStep, AuditLog, What};
-use crate::clock::{SharedClock, new_id};
+use crate::clock::{LatestTime, SharedClock, new_id};
 use crate::fhir::{IdKey, PatientId};
 use crate::lookup::{FindAsk, Finder, Found};
 use crate::record::OdsCode;
@@ -26,6 +26,9 @@ use crate::source::trace::{TraceAnswer, Traced};
 use crate::source::worklist::Worklist;
 use crate::store::bound::Bound;
 use crate::store::{AlertRow, OccasionRow, OccasionStore, RefusalRow, StoreError};
+
+/// The clock of the machine is well behind what it has shown before.
+pub const CLOCK_MOVED_BACK: &str = "clock-moved-back";
 
 /// How long an occasion lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub struct OccasionParts {
     pub audit: Arc<dyn AuditLog>,
     /// The time.
     pub clock: SharedClock,
+    /// The machine's own, which the sandbox does not move: where it is moved back, nothing is opened or read.
+    pub machine_clock: SharedClock,
     /// Who is registered for treatment where.
     pub worklist: Arc<dyn Worklist>,
     /// Trace and source.
@@ -85,6 +90,7 @@ pub struct Occasions {
     pub(super) rechecked: Cache<String, Timestamp>,
     /// Decisions on reads that the trail has already.
     pub(super) decided: DecidedBefore,
+    latest: LatestTime,
 }
 
 impl Occasions {
@@ -99,7 +105,13 @@ impl Occasions {
             parts,
             rechecked,
             decided: DecidedBefore::default(),
+            latest: LatestTime::new(),
         }
+    }
+
+    /// Has the machine's clock been moved back? Then nobody can say what has ended and what has lapsed.
+    pub(super) fn clock_moved_back(&self) -> bool {
+        self.latest.is_over(self.parts.machine_clock.now())
     }
 
     /// Opens an occasion, or refuses; either way it is in the audit trail before this returns.
@@ -124,6 +136,11 @@ impl Occasions {
             AskedBasis::Override { .. } => AccessStep::Override,
         };
 
+        if self.clock_moved_back() {
+            return Err(trail
+                .unavailable(self.now(), step, CLOCK_MOVED_BACK, &CLOCK_MOVED_BACK)
+                .await);
+        }
         let (allowed, stands) = self
             .decide_before(&ask, &patient, &view, &mut trail, step)
             .await?;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::decided::{Decided, Grounds};
 use super::facts::{RegisterView, day_of};
-use super::open::verdict;
+use super::open::{CLOCK_MOVED_BACK, verdict};
 use super::trail::{Trail, told};
 use super::{ClinicianClaim, OccasionRefusal, Occasions, OpenOccasion, SealError};
 use crate::access::{Fact, Inputs, OccasionFacts, Proof, ReadInputs, Rule, TabCodes};
@@ -31,6 +31,8 @@ pub enum ReadRefusal {
     Rule(Rule),
     /// The store did not answer: 503.
     Unavailable,
+    /// The clock was moved back, so nobody can say whether the occasion is over: 503.
+    ClockMovedBack,
 }
 
 /// An occasion as it stands, and what a decision on it looks at.
@@ -46,6 +48,9 @@ impl Occasions {
     /// # Errors
     /// The rule that failed first, or the store did not answer.
     pub fn check(&self, occasion: &str, now: Timestamp) -> Result<ReadOccasion, ReadRefusal> {
+        if self.clock_moved_back() {
+            return Err(ReadRefusal::ClockMovedBack);
+        }
         let Looked {
             inputs,
             row,
@@ -82,6 +87,11 @@ impl Occasions {
         let mut trail = self.trail_of_claim(client_id, clinician, origin);
         if self.network(trail.origin.address) != Fact::Known(true) {
             return Err(trail.refuse(now, step, Rule::NetworkAllowed).await);
+        }
+        if self.clock_moved_back() {
+            return Err(trail
+                .unavailable(now, step, CLOCK_MOVED_BACK, &CLOCK_MOVED_BACK)
+                .await);
         }
         let Looked { inputs, row, .. } = match self.look(occasion, now) {
             Ok(looked) => looked,

@@ -13,6 +13,9 @@ use crate::store::notices::{Notice, NoticeKind, NoticeStore, Recipient};
 /// Between two looks at the folder.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Code of the trail for a list that was refused.
+pub const REFUSED: &str = "exclusions-refused";
+
 /// What a look at the folder led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Looked {
@@ -74,7 +77,7 @@ impl ExclusionsWatch {
             Ok(list) if list.version() == self.list.current().version() => Looked::Same,
             Ok(list) => {
                 let version = list.version().to_owned();
-                if let Err(error) = self.audit.write(self.entry(&version)).await {
+                if let Err(error) = self.audit.write(self.entry(&version, None)).await {
                     tracing::error!(%error, "a new exclusion list waits: no audit row");
                     return Looked::Same;
                 }
@@ -85,9 +88,18 @@ impl ExclusionsWatch {
             Err(error) => {
                 let why = error.to_string();
                 tracing::error!(event = "exclusions-refused", %error, "the exclusion list in the folder is refused; the one before stays in force");
+                let in_force = self.list.current();
+                if let Err(error) = self
+                    .audit
+                    .write(self.entry(in_force.version(), Some(&why)))
+                    .await
+                {
+                    tracing::error!(%error, "a refused exclusion list waits: no audit row");
+                    return Looked::Refused(why);
+                }
                 let at = self.clock.now();
                 let notice = Notice {
-                    body: serde_json::json!({"in_force": self.list.current().version()}),
+                    body: serde_json::json!({"in_force": in_force.version()}),
                     ..Notice::new(
                         new_id().to_string(),
                         Recipient::Group,
@@ -106,7 +118,8 @@ impl ExclusionsWatch {
         looked
     }
 
-    fn entry(&self, version: &str) -> AuditEntry {
+    /// The row of a list that comes into force, or of one that was refused for `why` while `version` stays in force.
+    fn entry(&self, version: &str, why: Option<&str>) -> AuditEntry {
         let what = What::Oversight(Overseen {
             interaction: Interaction {
                 name: "exclusions-loaded",
@@ -117,6 +130,10 @@ impl ExclusionsWatch {
         });
         let mut entry = AuditEntry::new(self.clock.now(), what, Origin::default());
         entry.exclusions = Some(version.to_owned());
+        if let Some(why) = why {
+            entry.failure = Some(REFUSED.to_owned());
+            entry.decision = Some(serde_json::json!({ "refused": why }).to_string());
+        }
         entry
     }
 }
@@ -191,6 +208,20 @@ mod tests {
         let told = store.notices(&NoticeFilter::default(), 9).unwrap();
         assert_eq!(told.len(), 4);
         assert_eq!(told[0].notice.kind, NoticeKind::ExclusionsRefused);
+        // R120: each refusal has its row, which says why and what stayed in force
+        let rows = store.events(&filter, 9, None).unwrap().events;
+        let refused: Vec<_> = rows.iter().take(4).collect();
+        assert!(refused.iter().all(|row| {
+            row.failure.as_deref() == Some(REFUSED)
+                && row.exclusions.as_deref() == Some(version.as_str())
+        }));
+        assert!(
+            refused[1]
+                .decision
+                .as_deref()
+                .unwrap_or_default()
+                .contains("SHA-256")
+        );
         ExclusionList::write_embedded(&dir).unwrap();
         assert_eq!(watch.look().await, Looked::Replaced(first));
     }

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::people::audit_client;
-use super::support::{Ask, ES, FORM, SHARED, TestGateway, Token, encode, folder, timing};
+use super::support::{Ask, ES, FORM, SHARED, TestGateway, Token, encode, folder, timing, until};
 
 // R120: every call, refused ones included, with who, whose and why
 #[test]
@@ -326,13 +326,7 @@ fn without_a_trail_nothing_is_shown() {
     rename("audit_gone", "audit_event");
     gateway.get(&token, &patient).expect(200);
     // One try stands for a second.
-    for _ in 0..100 {
-        if gateway.send(Method::GET, "/readyz", &[], "").status == 200 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    gateway.send(Method::GET, "/readyz", &[], "").expect(200);
+    until(|| gateway.send(Method::GET, "/readyz", &[], "").status == 200);
 
     // R092: no alert, no override; consent goes on
     rename("alert", "alert_gone");

@@ -9,7 +9,7 @@ use openmig::config::Timing;
 use reqwest::Method;
 
 use super::people::audit_client;
-use super::support::{Ask, FORM, TestGateway, alone, timing};
+use super::support::{Ask, FORM, TestGateway, alone, timing, until};
 
 fn bare(gateway: &TestGateway) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", gateway.sandbox.ports.gateway)).unwrap();
@@ -30,14 +30,10 @@ fn says(gateway: &TestGateway, bytes: &[u8]) -> String {
 
 /// How many rows have this code.
 fn count(gateway: &TestGateway, code: &str) -> i64 {
-    gateway
-        .database()
-        .query_row(
-            "SELECT count(*) FROM audit_event WHERE failure = ?",
-            [code],
-            |row| row.get(0),
-        )
-        .unwrap()
+    gateway.number(
+        "SELECT count(*) FROM audit_event WHERE failure = ?",
+        &[code],
+    )
 }
 
 /// Method, path, headers, body; status and the code in the trail.
@@ -99,12 +95,7 @@ fn a_request_that_leads_nowhere_is_in_the_trail() {
     let answer = says(&gateway, b"\x16\x03\x01 this is no HTTP\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     // The row is written behind the answer.
-    for _ in 0..100 {
-        if count(&gateway, "malformed-request") > 0 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until(|| count(&gateway, "malformed-request") > 0);
     assert_eq!(count(&gateway, "malformed-request"), 1);
 }
 
@@ -219,13 +210,7 @@ fn the_server_waits_for_nobody_but_finishes_what_it_began() {
     let before = look_ups();
     stream.write_all(ask.as_bytes()).unwrap();
     let port = gateway.sandbox.ports.gateway;
-    for _ in 0..1000 {
-        if look_ups() > before {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(look_ups() > before, "the source was asked");
+    until(|| look_ups() > before);
     let TestGateway { sandbox, .. } = gateway;
     super::support::wait(sandbox.stop());
     let mut answer = String::new();

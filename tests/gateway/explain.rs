@@ -7,7 +7,7 @@ use openmig::record::OdsCode;
 use openmig::register::{Holds, Register};
 use openmig::store::holds::RegisterStore;
 
-use super::support::{Ask, TestGateway, alone, timing};
+use super::support::{Ask, TestGateway, alone, timing, until};
 
 const NUMBER: &str = "9990000018";
 
@@ -190,15 +190,4 @@ fn a_changed_file_is_in_force_within_seconds_and_shown() {
     std::fs::write(&file, text).unwrap();
     until(|| gateway.sandbox.register.fault().is_none());
     gateway.get(&token, &search).expect(200);
-}
-
-/// Waits for something that happens within seconds by itself.
-fn until(is: impl Fn() -> bool) {
-    for _ in 0..200 {
-        if is() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    panic!("it did not happen");
 }

@@ -12,6 +12,7 @@ mod support;
 mod accounting;
 mod alike;
 mod audit;
+mod bad_input;
 mod clients;
 mod commands;
 mod crawl;

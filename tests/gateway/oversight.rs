@@ -223,14 +223,10 @@ fn errors_are_json_and_have_their_row() {
             ("oversight", Some(error))
         );
     }
-    let kept: u32 = SHARED
-        .database()
-        .query_row(
-            "SELECT count(*) FROM audit_event WHERE what = 'oversight' AND query LIKE '%0018%'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
+    let kept = SHARED.number(
+        "SELECT count(*) FROM audit_event WHERE what = 'oversight' AND query LIKE '%0018%'",
+        &[],
+    );
     assert_eq!(kept, 0);
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::support::{Ask, ES, NO_RECORD, SHARED, alone};
+use super::support::{Ask, ES, NO_RECORD, SHARED, alone, child_said, proxy};
 
 /// The patients whose record is shown to whoever asks rightly.
 const GRANTED: [&str; 8] = [
@@ -253,23 +253,20 @@ fn every_missing_item_of_the_conversation_refuses() {
 #[test]
 fn a_childs_record_needs_a_proxy_and_the_childs_own_view() {
     let child = || Ask::consent("9990005931");
-    let parent = json!({"basis": "parental-responsibility", "name": "Sana Hussain", "relationship": "mother"});
-    let agrees = json!({"asked": true, "view": "agrees"});
+    let parent = proxy("parental-responsibility", "Sana Hussain", "mother");
+    let agrees = child_said(true, "agrees");
     SHARED.mendable(&child(), "child-view-missing");
     for (view, reason) in [
-        (json!({"asked": true, "view": "objects"}), "child-objects"),
-        (json!({"asked": false, "view": "agrees"}), "child-not-asked"),
-        (
-            json!({"asked": true, "view": "maybe"}),
-            "child-view-unclear",
-        ),
+        (child_said(true, "objects"), "child-objects"),
+        (child_said(false, "agrees"), "child-not-asked"),
+        (child_said(true, "maybe"), "child-view-unclear"),
     ] {
         SHARED.mendable(
             &child().said("proxy", parent.clone()).said("child", view),
             reason,
         );
     }
-    let unable = json!({"asked": false, "view": "unable"});
+    let unable = child_said(false, "unable");
     SHARED.mendable(&child().said("child", unable.clone()), "child-needs-proxy");
     for (member, reason) in [
         ("basis", "proxy-basis"),
@@ -291,7 +288,7 @@ fn a_childs_record_needs_a_proxy_and_the_childs_own_view() {
     assert_eq!(consent.json()["status"], "active");
     let adult = Ask::consent("9990000018").said("proxy", parent);
     SHARED.mendable(&adult, "proxy-parental-over-16");
-    let power = json!({"basis": "legal-power", "name": "Ann Tebbutt", "relationship": "attorney"});
+    let power = proxy("legal-power", "Ann Tebbutt", "attorney");
     let power = Ask::consent("9990000018")
         .said("proxy", power)
         .said("capacity", json!(false));
@@ -330,10 +327,8 @@ fn a_change_of_the_flag_is_obeyed_by_the_next_request() {
         let ask = || {
             let ask = Ask::consent(number);
             if child {
-                ask.said("child", json!({"asked": true, "view": "agrees"})).said(
-                    "proxy",
-                    json!({"basis": "parental-responsibility", "name": "Sana", "relationship": "mother"}),
-                )
+                ask.said("child", json!({"asked": true, "view": "agrees"}))
+                    .said("proxy", proxy("parental-responsibility", "Sana", "mother"))
             } else {
                 ask
             }

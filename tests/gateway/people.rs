@@ -390,15 +390,7 @@ fn clients_that_are_not_for_this_grant_are_refused() {
 #[test]
 fn clients_and_clinicians_that_cannot_be_proved_are_invalid() {
     let details = json!([Ask::consent(NUMBER).details]).to_string();
-    let form = |assertion: &str| {
-        SHARED.post_token(&[
-            ("grant_type", "client_credentials"),
-            ("scope", "system/*.rs"),
-            ("client_assertion_type", ASSERTION_TYPE),
-            ("client_assertion", assertion),
-            ("authorization_details", &details),
-        ])
-    };
+    let form = |assertion: &str| SHARED.ask_with(&Ask::consent(NUMBER), assertion);
     let invalid = |assertion: &str| {
         let answer = form(assertion).expect(401);
         assert_eq!(

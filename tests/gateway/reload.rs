@@ -1,12 +1,10 @@
 //! Another exclusion list, while the gateway runs and when it starts.
 
-use std::time::Duration;
-
 use http::Method;
 use openmig::sandbox::run::{SandboxOptions, start};
 use serde_json::Value;
 
-use super::support::{Ask, TestGateway, timing, wait};
+use super::support::{Ask, TestGateway, timing, until, wait};
 
 fn in_force(gateway: &TestGateway) -> Value {
     gateway
@@ -49,12 +47,7 @@ fn another_list_changes_what_leaves_without_rebuild() {
     let tail = tail.replacen("withhold = true", "withhold = false", 1);
     let other = format!("{head}code = \"sti\"{tail}").replace("2015.06-1", "2015.06-1-tested");
     std::fs::write(&list, &other).unwrap();
-    for _ in 0..150 {
-        if in_force(&gateway)["version"] != first["version"] {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until(|| in_force(&gateway)["version"] != first["version"]);
     let second = in_force(&gateway);
     assert!(
         second["version"]
@@ -76,22 +69,13 @@ fn another_list_changes_what_leaves_without_rebuild() {
 
     // A damaged list: what was in force stays, the group is told, and a start is refused.
     std::fs::write(&list, other.replace("count = 66", "count = 65")).unwrap();
-    let told = || -> u32 {
-        gateway
-            .database()
-            .query_row(
-                "SELECT count(*) FROM notice WHERE kind = 'exclusions-refused'",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap()
+    let told = || {
+        gateway.number(
+            "SELECT count(*) FROM notice WHERE kind = 'exclusions-refused'",
+            &[],
+        )
     };
-    for _ in 0..150 {
-        if told() > 0 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until(|| told() > 0);
     assert_eq!(told(), 1);
     assert_eq!(in_force(&gateway)["version"], second["version"]);
     let again = SandboxOptions {

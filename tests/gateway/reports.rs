@@ -568,9 +568,6 @@ fn what_cannot_be_audited_is_neither_shown_nor_done() {
     let open = json!({"step": "open", "identified_on": "2026-11-01", "practices": ["Z99001"], "what": "x"});
     let answer = post(&gateway, &officer, "breaches", &open);
     assert_eq!(answer.status, 503, "{}", answer.text());
-    let kept: u32 = gateway
-        .database()
-        .query_row("SELECT count(*) FROM case_step", [], |row| row.get(0))
-        .unwrap();
+    let kept = gateway.number("SELECT count(*) FROM case_step", &[]);
     assert_eq!(kept, 0);
 }

@@ -50,15 +50,11 @@ fn refused(output: &Output, why: &str) {
     assert!(!error.contains("9990000018"), "{error}");
 }
 
-fn deeds(gateway: &TestGateway) -> u32 {
-    gateway
-        .database()
-        .query_row(
-            "SELECT count(*) FROM audit_event WHERE what = 'oversight' AND client = 'command line'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap()
+fn deeds(gateway: &TestGateway) -> i64 {
+    gateway.number(
+        "SELECT count(*) FROM audit_event WHERE what = 'oversight' AND client = 'command line'",
+        &[],
+    )
 }
 
 // R062, R063, R064: an opt-out that the practice grants ends open occasions and stops new ones, until it grants the opposite

@@ -178,6 +178,16 @@ pub fn yes() -> Value {
     })
 }
 
+/// Somebody who answers for the patient.
+pub fn proxy(basis: &str, name: &str, relationship: &str) -> Value {
+    json!({"basis": basis, "name": name, "relationship": relationship})
+}
+
+/// What a child had to say.
+pub fn child_said(asked: bool, view: &str) -> Value {
+    json!({"asked": asked, "view": view})
+}
+
 impl Ask {
     /// The consultant of the hospital, with the patient's consent.
     pub fn consent(nhs_number: &str) -> Self {
@@ -241,6 +251,18 @@ pub fn encode(pairs: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish()
+}
+
+/// Waits for something that happens within seconds by itself.
+#[track_caller]
+pub fn until(mut is: impl FnMut() -> bool) {
+    for _ in 0..400 {
+        if is() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it did not happen");
 }
 
 /// Waits for work on the sockets' runtime.
@@ -364,6 +386,11 @@ impl TestGateway {
     /// What the token endpoint says.
     pub fn ask(&self, ask: &Ask) -> Answer {
         let assertion = self.assertion(ask.client, ask.user);
+        self.ask_with(ask, &assertion)
+    }
+
+    /// The same with an assertion of its own.
+    pub fn ask_with(&self, ask: &Ask, assertion: &str) -> Answer {
         let details = if ask.details.is_null() {
             String::new()
         } else {
@@ -376,7 +403,7 @@ impl TestGateway {
                 "client_assertion_type",
                 openmig::smart::authenticate::ASSERTION_TYPE,
             ),
-            ("client_assertion", &assertion),
+            ("client_assertion", assertion),
             ("authorization_details", &details),
         ])
     }
@@ -442,6 +469,15 @@ impl TestGateway {
         let database = rusqlite::Connection::open(self.file()).unwrap();
         database.busy_timeout(Duration::from_secs(10)).unwrap();
         database
+    }
+
+    /// The one number that a query of the store gives.
+    #[track_caller]
+    pub fn number(&self, query: &str, about: &[&str]) -> i64 {
+        let about = rusqlite::params_from_iter(about);
+        self.database()
+            .query_row(query, about, |row| row.get(0))
+            .unwrap()
     }
 
     /// The rows of the trail with this request id: (what, failure, patient, practice, clinician, basis).

@@ -5,7 +5,9 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::support::{Answer, Ask, ES, FORM, TestGateway, Token, alone, timing, wait};
+use super::support::{
+    Answer, Ask, ES, FORM, TestGateway, Token, alone, proxy, timing, until, wait,
+};
 
 fn withdraw(gateway: &TestGateway, token: &Token, body: &str) -> Answer {
     let bearer = format!("Bearer {}", token.access);
@@ -118,7 +120,11 @@ fn words_and_names_are_sealed_and_the_alert_says_neither() {
     let child = Ask::consent("9990005931")
         .said(
             "proxy",
-            json!({"basis": "parental-responsibility", "name": "Plantedname Bloggs", "relationship": "plantedstepmother"}),
+            proxy(
+                "parental-responsibility",
+                "Plantedname Bloggs",
+                "plantedstepmother",
+            ),
         )
         .said("child", json!({"asked": true, "view": "agrees"}));
     let token = gateway.token(&child);
@@ -154,12 +160,7 @@ fn words_and_names_are_sealed_and_the_alert_says_neither() {
             })
             .count()
     };
-    for _ in 0..100 {
-        if mails() == 2 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until(|| mails() >= 2);
     assert_eq!(mails(), 2, "to the privacy officer and to the practice");
 
     gateway

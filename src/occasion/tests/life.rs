@@ -400,3 +400,39 @@ fn an_opt_out_that_was_granted_here_stands() {
         assert_eq!(rows.last().unwrap().failure.as_deref(), Some("opted-out"));
     }
 }
+
+// R071, R108, R120: what has ended by a clock does not begin again where the clock is moved back
+#[test]
+fn a_clock_that_is_moved_back_opens_and_shows_nothing() {
+    let bench = Bench::ordinary();
+    let open = bench.open(ask()).unwrap();
+    bench.advance(31);
+    let check = || bench.occasions.check(&open.id, bench.now());
+    assert_eq!(check().unwrap_err(), ReadRefusal::Rule(Rule::OccasionOpen));
+    bench.advance(-1);
+    assert_eq!(
+        check().unwrap_err(),
+        ReadRefusal::Rule(Rule::OccasionOpen),
+        "a minute is put right in passing"
+    );
+    bench.advance(-10);
+    assert_eq!(check().unwrap_err(), ReadRefusal::ClockMovedBack);
+    let doctor = claim("hospital-doctor", "Z9H01");
+    bench.calls();
+    for refusal in [
+        bench.open(ask()).unwrap_err(),
+        bench.open(emergency()).unwrap_err(),
+        wait(
+            bench
+                .occasions
+                .resume(&open.id, "sandbox-backend", &doctor, origin()),
+        )
+        .unwrap_err(),
+    ] {
+        assert_eq!(refusal, OccasionRefusal::Unavailable);
+        assert_eq!(bench.last_failure().as_deref(), Some(CLOCK_MOVED_BACK));
+    }
+    assert_eq!(bench.calls(), ["audit", "audit", "audit"]);
+    bench.advance(11);
+    assert!(bench.open(ask()).is_ok());
+}
