@@ -80,7 +80,10 @@ pub fn entries() -> impl Iterator<Item = &'static ErrorEntry> {
 /// # Errors
 /// It cannot be read, or lacks a code that the program uses.
 pub fn check() -> Result<(), CatalogueError> {
-    let catalogue = CATALOGUE.as_ref().map_err(Clone::clone)?;
+    check_all(CATALOGUE.as_ref().map_err(Clone::clone)?)
+}
+
+fn check_all(catalogue: &Catalogue) -> Result<(), CatalogueError> {
     let must = |code: &'static str, audit_only: bool| match catalogue.get(code) {
         None => Err(CatalogueError::Missing(code)),
         Some(entry) if entry.audit_only != audit_only => Err(CatalogueError::Audience(code)),
@@ -132,6 +135,48 @@ mod tests {
         assert!(entries().count() > 50);
     }
 
+    // R001, R065: what only the trail may name, and what people may hear, is settled before anybody asks
+    #[test]
+    fn each_code_in_use_has_to_be_there_and_for_its_audience() {
+        let whole = CATALOGUE.as_ref().unwrap();
+        let rules = crate::access::rule::RULES.into_iter();
+        let faults = crate::access::basis::FAULTS.into_iter();
+        let in_use: Vec<&'static str> = rules
+            .map(|rule| rule.code())
+            .chain(faults.map(|fault| fault.code()))
+            .chain([
+                crate::access::record::OPT_OUT_UNKNOWN,
+                crate::access::record::AGE_UNKNOWN,
+                NO_RECORD,
+            ])
+            .collect();
+        for code in in_use {
+            let mut lacking = whole.clone();
+            lacking.remove(code);
+            assert_eq!(check_all(&lacking), Err(CatalogueError::Missing(code)));
+            let mut told = whole.clone();
+            let entry = told.get_mut(code).unwrap();
+            entry.audit_only = !entry.audit_only;
+            assert_eq!(check_all(&told), Err(CatalogueError::Audience(code)));
+        }
+        assert_eq!(
+            entry(crate::access::record::AGE_UNKNOWN).map(|it| it.audit_only),
+            Some(true)
+        );
+        assert_eq!(
+            entry(crate::access::record::OPT_OUT_UNKNOWN).map(|it| it.audit_only),
+            Some(true)
+        );
+        for fault in crate::access::basis::FAULTS {
+            assert_eq!(fault.description(), description(fault.code()));
+            assert_ne!(
+                fault.description(),
+                description("no such code"),
+                "{fault:?}"
+            );
+        }
+    }
+
     #[test]
     fn a_damaged_catalogue_is_refused() {
         let entry = |code: &str, words: &str| {
@@ -142,10 +187,18 @@ mod tests {
             read(&entry("A", "words")),
             Err(CatalogueError::Code(_))
         ));
+        for shape in ["", "aB", "a_b", "a b", "-A", "\u{e9}"] {
+            assert!(
+                matches!(read(&entry(shape, "words")), Err(CatalogueError::Code(_))),
+                "{shape}"
+            );
+        }
         assert!(matches!(
             read(&entry("a", " ")),
             Err(CatalogueError::Silent(_))
         ));
+        let unmended = entry("a", "words").replace("action = \"x\"", "action = \"\"");
+        assert!(matches!(read(&unmended), Err(CatalogueError::Silent(_))));
         let twice = entry("a", "words") + &entry("a", "words");
         assert!(matches!(read(&twice), Err(CatalogueError::Code(_))));
         assert!(matches!(

@@ -196,6 +196,100 @@ mod tests {
         assert!(!IdentityFindings::compare(&nobody, &nobody).agrees());
     }
 
+    // R012: letters that systems write in different ways are the same letter, and only those
+    #[test]
+    fn names_are_compared_without_their_accents() {
+        for (written, plain) in [
+            ("àáâãäåāăą", "aaaaaaaaa"),
+            ("çćč", "ccc"),
+            ("ďđð", "ddd"),
+            ("èéêëēėęě", "eeeeeeee"),
+            ("ğ", "g"),
+            ("ìíîïīįı", "iiiiiii"),
+            ("łľ", "ll"),
+            ("ñńň", "nnn"),
+            ("òóôõöøőō", "oooooooo"),
+            ("ř", "r"),
+            ("śšşș", "ssss"),
+            ("ťţț", "ttt"),
+            ("ùúûüūůű", "uuuuuuu"),
+            ("ýÿ", "yy"),
+            ("źżž", "zzz"),
+            ("æœßþ", "aeoessth"),
+            ("Mac-Donald 2nd", "macdonald2nd"),
+            ("' -.", ""),
+            ("Ольга", "ольга"),
+        ] {
+            assert_eq!(folded(Some(written)), plain, "{written}");
+        }
+        assert_eq!(folded(None), "");
+    }
+
+    // R012
+    #[test]
+    fn a_given_name_may_be_short_or_absent_in_both_but_not_in_one() {
+        for (one, other, same) in [
+            (Some("Zoë Anne"), Some("Z"), true),
+            (Some("Z"), Some("Zoe"), true),
+            (Some("- Zoe"), Some("zoe"), true),
+            (Some("Zoe"), Some("Zara"), false),
+            (Some("Anne Zoe"), Some("Zoe"), false),
+            (None, None, true),
+            (Some(" "), Some("-"), true),
+            (None, Some("Zoe"), false),
+            (Some("Zoe"), Some(""), false),
+        ] {
+            assert_eq!(same_given(one, other), same, "{one:?} {other:?}");
+        }
+        assert!(!same_family(Some("-"), Some("'")));
+    }
+
+    // R012: a date that says less must not say otherwise
+    #[test]
+    fn dates_of_birth_agree_as_far_as_both_go() {
+        for (one, other, same) in [
+            ("1957-03-14", " 1957-03-14 ", true),
+            ("1957-03-14", "1957-03", true),
+            ("1957", "1957-03-14", true),
+            ("1957-03", "1957-03", true),
+            ("1957-03-14", "1957-04", false),
+            ("1957-03-14", "1958", false),
+            ("1957-03-14", "195", false),
+            ("1957-03-1", "1957-03-14", false),
+            ("1957-02-30", "1957-02-30", false),
+            ("1957-13", "1957-13", false),
+            ("1957-03-14", "1957-03-14-01", true),
+            ("year", "year", false),
+            ("", "", false),
+        ] {
+            assert_eq!(same_date(Some(one), Some(other)), same, "{one} {other}");
+            assert_eq!(same_date(Some(other), Some(one)), same, "{other} {one}");
+        }
+        assert!(!same_date(None, Some("1957")) && !same_date(Some("1957"), None));
+    }
+
+    // R075
+    #[test]
+    fn what_is_no_date_gives_no_age() {
+        let today = date(2026, 11, 22);
+        for text in [
+            "2010-11-22-01",
+            "2010-13",
+            "2010-02-30",
+            "2010--1",
+            "",
+            "-",
+            "2010-",
+        ] {
+            assert_eq!(age_band(Some(text), today), Fact::Unknown, "{text}");
+        }
+        assert_eq!(age_band(Some(" 1957 "), today), Fact::Known(AgeBand::Adult));
+        assert_eq!(
+            age_band(Some("2010-12"), today),
+            Fact::Known(AgeBand::Child)
+        );
+    }
+
     // R075
     #[test]
     fn sixteen_begins_on_the_birthday() {

@@ -98,6 +98,19 @@ mod tests {
         assert!(all.contains("2001:db8::1".parse().unwrap()));
         let default = AddressRanges::default();
         assert!(default.contains("127.9.9.9".parse().unwrap()));
+        assert!(default.contains("127.255.0.1".parse().unwrap()));
+        assert!(!default.contains("126.0.0.1".parse().unwrap()));
+        assert!(!default.contains("128.0.0.1".parse().unwrap()));
+        assert!(!default.contains("::".parse().unwrap()));
+        let one = AddressRanges::parse(&["192.0.2.6/32", "2001:db8::6/128"]).unwrap();
+        for (address, inside) in [
+            ("192.0.2.6", true),
+            ("192.0.2.7", false),
+            ("2001:db8::6", true),
+            ("2001:db8::7", false),
+        ] {
+            assert_eq!(one.contains(address.parse().unwrap()), inside, "{address}");
+        }
         assert!(default.contains("::1".parse().unwrap()));
         assert!(!default.contains("10.0.0.1".parse().unwrap()));
     }

@@ -30,14 +30,16 @@ struct File {
     empty: BTreeSet<String>,
 }
 
-static TABLE: LazyLock<Result<File, String>> = LazyLock::new(|| {
-    let file: File = toml::from_str(include_str!("../../mappings/override-words.toml"))
-        .map_err(|error| error.to_string())?;
+static TABLE: LazyLock<Result<File, String>> =
+    LazyLock::new(|| read(include_str!("../../mappings/override-words.toml")));
+
+fn read(text: &str) -> Result<File, String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     if file.least == 0 || file.empty.is_empty() {
         return Err("no word is counted".to_owned());
     }
     Ok(file)
-});
+}
 
 /// Neighbours on a keyboard, in both directions, are no words.
 const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
@@ -145,5 +147,41 @@ mod tests {
             assert_eq!(Words::weigh(text), worth, "{text:?}");
         }
         assert_eq!(check(), Ok(()));
+    }
+
+    // R091: what a word is, at each of its limits
+    #[test]
+    fn letters_over_and_over_and_runs_along_the_keyboard_are_no_words() {
+        for word in ["ab", "fit", "abab", "aabc", "aabbaa", "wer", "gcs3", "3rd"] {
+            assert!(is_word(word), "{word}");
+        }
+        for word in [
+            "a", "aa", "12", "x1", "aaab", "baaa", "aaaa", "qwer", "rewq", "zxcvbnm", "lkjh",
+        ] {
+            assert!(!is_word(word), "{word}");
+        }
+    }
+
+    // R091: a table that counts nothing would let everything through
+    #[test]
+    fn a_table_without_words_or_without_a_least_is_refused() {
+        let table = |least: u8, empty: &str| {
+            read(&format!(
+                "signed_by = \"x\"\nleast = {least}\nempty = [{empty}]\n"
+            ))
+        };
+        assert!(table(1, "\"please\"").is_ok_and(|file| file.least == 1));
+        assert!(table(0, "\"please\"").is_err());
+        assert!(table(2, "").is_err());
+        assert!(table(0, "").is_err());
+        assert!(read("least = 2").is_err());
+    }
+
+    // R091: blanks are not counted, everything else is
+    #[test]
+    fn the_shortest_reason_is_just_long_enough() {
+        assert_eq!(SHORTEST_REASON, 15);
+        assert_eq!(Words::weigh("Coma, sepsis, MI"), Words::Short);
+        assert_eq!(Words::weigh("Coma, sepsis, fit"), Words::Fair);
     }
 }

@@ -329,3 +329,7 @@ fn yes(text: &str) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "list_files_tests.rs"]
+mod tests;

@@ -461,3 +461,62 @@ pub(in crate::labelling) fn without(category: &str) -> ExclusionList {
     });
     files.load().unwrap()
 }
+
+// R042: the operator's own list is never written over
+#[test]
+fn a_list_that_is_there_stays_as_it_is() {
+    let files = Files::new(|_, text| Some(text));
+    let at = files.0.join("list.toml");
+    std::fs::write(&at, "mine").unwrap();
+    ExclusionList::write_embedded(&files.0).unwrap();
+    assert_eq!(std::fs::read_to_string(&at).unwrap(), "mine");
+    std::fs::remove_file(&at).unwrap();
+    ExclusionList::write_embedded(&files.0).unwrap();
+    assert!(files.load().is_ok());
+    assert!(ExclusionList::load_embedded().unwrap().source().len() > 10);
+}
+
+// R051: one coding that can be checked is enough, and none is not
+#[test]
+fn one_coding_that_can_be_checked_is_enough() {
+    let local = ("http://example.org/local", "1");
+    let national = (system::READ_V2, "H33..");
+    assert!(ExclusionList::can_check([local, national]));
+    assert!(!ExclusionList::can_check([local]));
+    assert!(!ExclusionList::can_check([]));
+}
+
+// R051: the policy decides every section, and names nothing else
+#[test]
+fn the_policy_of_what_cannot_be_checked_is_whole() {
+    let with = |from: &str, to: &str| {
+        let files = Files::new(|name, text| {
+            if name == "policy.toml" {
+                assert!(text.contains(from), "{from}");
+                return Some(text.replacen(from, to, 1));
+            }
+            Some(text)
+        });
+        files.load().map(|list| list.uncheckable().clone())
+    };
+    let plain = with("contents = ", "contents = ").unwrap();
+    assert!(plain.spares_checked_contents());
+    assert!(!plain.sections().is_empty());
+    let strict = with("contents = \"own-code\"", "contents = \"withhold\"").unwrap();
+    assert!(!strict.spares_checked_contents());
+    for (from, to) in [
+        ("problems = \"withhold\"", "problem = \"withhold\""),
+        ("contraindications = ", "contraindication = "),
+        ("medication = \"keep\"\n", ""),
+        (
+            "events = \"withhold\"\n",
+            "events = \"withhold\"\nnothing = \"keep\"\n",
+        ),
+        ("summary-allergies = \"keep\"\n", ""),
+    ] {
+        assert!(
+            matches!(with(from, to), Err(ListError::Form { .. })),
+            "{from}"
+        );
+    }
+}

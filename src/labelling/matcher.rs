@@ -120,3 +120,7 @@ fn ctv3_code(code: &str) -> Option<String> {
         && !code.starts_with('.');
     well_formed.then(|| format!("{code:.<5}"))
 }
+
+#[cfg(test)]
+#[path = "matcher_tests.rs"]
+mod tests;

@@ -172,3 +172,97 @@ pub(crate) fn clear_labels(meta: &mut t::Meta, highest: Confidentiality) {
 fn is_confidentiality(coding: &t::Coding) -> bool {
     coding.system.as_ref().and_then(|it| it.value.as_deref()) == Some(uri::CONFIDENTIALITY)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(codes: &[&str]) -> Option<Confidentiality> {
+        labelled_by_source(&t::Meta {
+            security: codes
+                .iter()
+                .map(|code| coding(uri::CONFIDENTIALITY, code, None))
+                .collect(),
+            ..Default::default()
+        })
+    }
+
+    // design.md 6: the highest that the source says counts, and what nobody knows is restricted
+    #[test]
+    fn the_label_of_the_source_is_read_at_its_highest() {
+        use Confidentiality as C;
+        for (codes, level) in [
+            (&[][..], None),
+            (&["U"], Some(C::Normal)),
+            (&["L"], Some(C::Normal)),
+            (&["M"], Some(C::Normal)),
+            (&["N"], Some(C::Normal)),
+            (&["R"], Some(C::Restricted)),
+            (&["V"], Some(C::VeryRestricted)),
+            (&["X"], Some(C::Restricted)),
+            (&["N", "V", "R"], Some(C::VeryRestricted)),
+            (&["R", "N"], Some(C::Restricted)),
+        ] {
+            assert_eq!(said(codes), level, "{codes:?}");
+        }
+        let mut silent = coding(uri::CONFIDENTIALITY, "N", None);
+        silent.code = None;
+        let meta = t::Meta {
+            security: vec![silent, coding(uri::ACT_CODE, "V", None)],
+            ..Default::default()
+        };
+        assert_eq!(labelled_by_source(&meta), Some(C::Restricted));
+    }
+
+    // R190, DS4P: one confidentiality as high as what it is made of, each label once, handling on everything
+    #[test]
+    fn labels_are_written_once_and_as_high_as_they_have_to_be() {
+        let codes = |meta: &t::Meta| -> Vec<String> {
+            let text = |it: &t::Coding| it.code.as_ref()?.value.clone();
+            meta.security.iter().filter_map(text).collect()
+        };
+        for (level, code) in [
+            (Confidentiality::Normal, "N"),
+            (Confidentiality::Restricted, "R"),
+            (Confidentiality::VeryRestricted, "V"),
+        ] {
+            assert_eq!(level.code(), code);
+            let mut meta = t::Meta::default();
+            clear_labels(&mut meta, level);
+            assert_eq!(codes(&meta), [code, "NOPERSISTP", "NOINTEGRATE"]);
+        }
+        let mut meta = t::Meta {
+            security: vec![
+                coding(uri::ACT_CODE, "NOPERSISTP", None),
+                coding("http://example.org/other", "HIV", None),
+                coding(uri::CONFIDENTIALITY, "V", None),
+            ],
+            ..Default::default()
+        };
+        let reasons = [Reason::Private, Reason::Private, Reason::Identifying];
+        write_labels(
+            &mut meta,
+            Confidentiality::Restricted,
+            &reasons,
+            &["HIV", "HIV"],
+            "classifier",
+        );
+        assert_eq!(
+            codes(&meta),
+            [
+                "V",
+                "NOPERSISTP",
+                "HIV",
+                "HIV",
+                "private",
+                "identifying",
+                "NOINTEGRATE"
+            ]
+        );
+        assert_eq!(
+            meta.security[0].extension.len(),
+            4,
+            "three bases, one classifier"
+        );
+    }
+}

@@ -78,3 +78,84 @@ impl Reason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R041, R043, R048, R051: each reason by its code and its basis, whether it withholds, and whether its contents go too
+    #[test]
+    fn each_reason_says_what_it_is_and_does() {
+        let listed = |withheld| Reason::Listed {
+            row: "appendix-a-7".to_owned(),
+            category: "hiv".to_owned(),
+            withheld,
+        };
+        for (reason, code, basis, withholds, flows) in [
+            (listed(true), "hiv", "appendix-a-7", true, true),
+            (listed(false), "hiv", "appendix-a-7", false, false),
+            (
+                Reason::SourcePolicy { known: true },
+                "source-policy",
+                "source-policy",
+                true,
+                true,
+            ),
+            (
+                Reason::SourcePolicy { known: false },
+                "source-policy",
+                "source-policy-unknown",
+                true,
+                true,
+            ),
+            (Reason::Private, "private", "private", true, true),
+            (
+                Reason::Identifying,
+                "identifying",
+                "identifying",
+                true,
+                true,
+            ),
+            (
+                Reason::SourceLabel,
+                "source-label",
+                "source-label",
+                true,
+                true,
+            ),
+            (
+                Reason::Uncheckable,
+                "uncheckable",
+                "uncheckable",
+                true,
+                false,
+            ),
+            (
+                Reason::ContainerUncheckable,
+                "uncheckable",
+                "uncheckable",
+                true,
+                false,
+            ),
+            (
+                Reason::RestrictedRecord,
+                "restricted-record",
+                "restricted-record",
+                true,
+                true,
+            ),
+            (
+                Reason::ContainerUnknown,
+                "container-unknown",
+                "container-unknown",
+                true,
+                true,
+            ),
+        ] {
+            assert_eq!(reason.code(), code);
+            assert_eq!(reason.basis(), basis);
+            assert_eq!(reason.withholds(), withholds, "{reason:?}");
+            assert_eq!(reason.flows_down(), flows, "{reason:?}");
+        }
+    }
+}

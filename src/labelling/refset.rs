@@ -180,6 +180,27 @@ mod tests {
         assert!(members(&text, ask(None, false)).is_err(), "no snapshot");
     }
 
+    // R049: a row of a Full file has one state a day and one member for ever
+    #[test]
+    fn a_row_that_contradicts_itself_rejects_everything() {
+        for rows in [
+            [
+                ("1", "20240401", "1", "62479008"),
+                ("1", "20240401", "0", "62479008"),
+            ],
+            [
+                ("1", "20240401", "1", "62479008"),
+                ("1", "20250401", "1", "271394008"),
+            ],
+            [
+                ("1", "20250401", "1", "62479008"),
+                ("1", "20240401", "1", "271394008"),
+            ],
+        ] {
+            assert!(members(&file(&rows), ask(None, true)).is_err(), "{rows:?}");
+        }
+    }
+
     // R049: one bad row rejects the whole set
     #[test]
     fn one_bad_row_rejects_everything() {
@@ -217,6 +238,18 @@ mod tests {
         assert!(
             members(&good, ask(Some("20240401"), false)).is_err(),
             "later than the release"
+        );
+        assert!(members(&good, ask(Some("20251301"), false)).is_err());
+        assert!(members(&good, ask(Some("2025041"), false)).is_err());
+        assert!(members(&good, ask(Some("+2025041"), false)).is_err());
+        let two = [MODULE.to_owned(), "62479008".to_owned()];
+        let either = RefsetAsk {
+            modules: &two,
+            ..ask(None, false)
+        };
+        assert!(
+            members(&good, either).is_ok(),
+            "one of the declared modules"
         );
         let declared = [MODULE.to_owned()];
         let of = |modules| RefsetAsk {

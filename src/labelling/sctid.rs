@@ -92,6 +92,25 @@ mod tests {
         assert!(verhoeff("101013") && !is_concept("101013"));
     }
 
+    // R049: six to eighteen digits, no fewer and no more, whatever the check digit says
+    #[test]
+    fn an_id_has_its_length() {
+        for (id, whole) in [
+            ("42009", false),
+            ("123008", true),
+            ("123456789012345009", true),
+            ("1234567890123456003", false),
+            ("0123006", false),
+            ("1234567107", true),
+            ("12300A", false),
+            ("A23008", false),
+        ] {
+            assert_eq!(is_concept(id), whole, "{id}");
+            assert_eq!(verhoeff(id), !id.contains('A'), "{id}");
+        }
+        assert!(!verhoeff("12 8") && !verhoeff("/"));
+    }
+
     // governance.md 1.5 trap 4
     #[test]
     fn the_namespace_of_emis_is_known() {

@@ -137,4 +137,116 @@ mod tests {
         by_results(&mut kept);
         assert_eq!(kept[0].0.sections, [S::Recent, S::OtherInvestigations]);
     }
+
+    fn with_level(all: Vec<Mapped>) -> Vec<(Mapped, Confidentiality)> {
+        all.into_iter()
+            .map(|it| (it, Confidentiality::default()))
+            .collect()
+    }
+
+    // R047: a report has the classes of all that is in it, each once and in their order; a battery has one or is of no class
+    #[test]
+    fn classes_come_from_all_results_however_deep() {
+        use Section as S;
+        let mut report = f_report();
+        report.header = Header::ByResults;
+        report.sections = vec![S::Recent, S::Cytology];
+        let battery = of(
+            "battery",
+            Header::ByResults,
+            Some(&report),
+            &[S::OtherInvestigations],
+        );
+        let named = of("named", Header::Parent, Some(&report), &[S::Haematology]);
+        let classed = of("classed", Header::Classed, Some(&report), &[S::Imaging]);
+        let result = |name: &str, parent: &Mapped, class| {
+            of(name, Header::No, Some(parent), &[S::Recent, class])
+        };
+        let micro = result("micro", &battery, S::Microbiology);
+        let again = result("again", &battery, S::Microbiology);
+        let bio = result("bio", &battery, S::Biochemistry);
+        let mut condition = fixture::problem("p", "http://snomed.info/sct", "1", "2026-05-01");
+        condition.parent = Some(report.id.clone());
+        condition.sections = vec![S::Urinalysis];
+        let mut kept = with_level(vec![
+            report, battery, named, classed, micro, again, bio, condition,
+        ]);
+        by_results(&mut kept);
+        assert_eq!(
+            kept[0].0.sections,
+            [
+                S::Recent,
+                S::Biochemistry,
+                S::Microbiology,
+                S::OtherInvestigations
+            ],
+            "what is only named in it is of no class; headers and problems give none"
+        );
+        assert_eq!(
+            kept[1].0.sections,
+            [S::OtherInvestigations],
+            "two classes are none"
+        );
+        assert_eq!(kept[2].0.sections, [S::OtherInvestigations]);
+        assert_eq!(kept[3].0.sections, [S::Imaging], "a class of its own stays");
+        kept.remove(6);
+        by_results(&mut kept);
+        assert_eq!(
+            kept[1].0.sections,
+            [S::Microbiology],
+            "one class is its class"
+        );
+    }
+
+    fn f_report() -> Mapped {
+        fixture::report("report", "44J..", "2026-05-01", &[])
+    }
+
+    fn state(it: &Mapped) -> Option<String> {
+        match &it.resource {
+            Resource::Observation(it) => it.status.value.clone(),
+            Resource::DiagnosticReport(it) => it.status.value.clone(),
+            _ => None,
+        }
+    }
+
+    // R047: a header is as final as what is left in it
+    #[test]
+    fn states_come_from_all_results_however_deep() {
+        let mut report = f_report();
+        report.state_by_results = true;
+        let mut battery = of("battery", Header::No, Some(&report), &[]);
+        battery.state_by_results = true;
+        let result = |name: &str, parent: &Mapped, status: &str| {
+            let mut it = of(name, Header::No, Some(parent), &[]);
+            if let Resource::Observation(result) = &mut it.resource {
+                result.status = status.into();
+            }
+            it
+        };
+        let open = result("open", &battery, "preliminary");
+        let done = result("done", &report, "final");
+        let mut own = of("own", Header::No, None, &[]);
+        own.parent = None;
+        if let Resource::Observation(it) = &mut own.resource {
+            it.status = "amended".into();
+        }
+        let mut kept = with_level(vec![report, battery, open, done, own]);
+        states(&mut kept);
+        assert_eq!(state(&kept[0].0).as_deref(), Some("preliminary"));
+        assert_eq!(state(&kept[1].0).as_deref(), Some("preliminary"));
+        assert_eq!(
+            state(&kept[4].0).as_deref(),
+            Some("amended"),
+            "it says so itself"
+        );
+        kept.remove(2);
+        states(&mut kept);
+        assert_eq!(
+            state(&kept[0].0).as_deref(),
+            Some("final"),
+            "as if the open one had never been"
+        );
+        assert_eq!(state(&kept[1].0).as_deref(), Some("final"));
+    }
 }

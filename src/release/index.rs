@@ -65,3 +65,41 @@ impl SearchIndex {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R111: a granular scope lets through what has this code, under this parameter, in this system
+    #[test]
+    fn a_code_counts_under_its_parameter_and_in_its_system() {
+        let index = SearchIndex {
+            tokens: vec![
+                Token {
+                    param: Param::Category,
+                    system: Some("one".into()),
+                    code: "a".into(),
+                },
+                Token {
+                    param: Param::Code,
+                    system: None,
+                    code: "b".into(),
+                },
+            ],
+            ..SearchIndex::default()
+        };
+        for (param, system, code, has) in [
+            (Param::Category, Some("one"), "a", true),
+            (Param::Category, None, "a", true),
+            (Param::Category, Some("two"), "a", false),
+            (Param::Category, Some("one"), "b", false),
+            (Param::Code, Some("one"), "a", false),
+            (Param::Code, None, "b", true),
+            (Param::Code, Some("one"), "b", false),
+            (Param::Type, None, "a", false),
+        ] {
+            assert_eq!(index.has(param, system, code), has, "{param:?} {code}");
+        }
+        assert!(!SearchIndex::default().has(Param::Code, None, "a"));
+    }
+}

@@ -203,3 +203,7 @@ impl Released {
         self.held.is_sensitive(n)
     }
 }
+
+#[cfg(test)]
+#[path = "released_tests.rs"]
+mod tests;

@@ -34,14 +34,16 @@ fn refused_and_written(gateway: &TestGateway, ask: &Ask, reason: &str) {
 fn an_override_of_blanks_is_refused_and_written() {
     let gateway = alone();
     let before = gateway.outside();
-    for text in [
-        " ",
-        "                    ",
-        "\t\n \r\n",
-        "\u{a0}\u{2003}\u{3000}\u{200b}",
+    for (text, reason) in [
+        (" ", "override-text-missing"),
+        ("                    ", "override-text-missing"),
+        ("\t\n \r\n", "override-text-missing"),
+        ("\u{a0}\u{2003}\u{3000}", "override-text-missing"),
+        // Signs without width are no blanks, and no words either.
+        ("\u{200b}\u{200b}\u{feff}", "override-text-empty"),
     ] {
         let ask = Ask::emergency(NUMBER).with(|details| details["override"]["text"] = json!(text));
-        refused_and_written(&gateway, &ask, "override-text-missing");
+        refused_and_written(&gateway, &ask, reason);
     }
     assert_eq!(gateway.outside(), before);
 }
@@ -180,8 +182,14 @@ fn last_row(gateway: &TestGateway) -> i64 {
     gateway.number("SELECT max(seq) FROM audit_event", &[])
 }
 
-/// Rewrites a file of the register, and asserts that the register is refused for `rule` in words that name file and line.
-fn register_refused(gateway: &TestGateway, file: &str, from: &str, to: &str, rule: &str) {
+/// Rewrites a file of the register, and asserts that the register is refused for `rule`, in words that name the file and the
+/// line at which it is broken.
+fn register_refused(
+    gateway: &TestGateway,
+    file: &str,
+    (from, to): (&str, &str),
+    (at, rule): (&str, &str),
+) {
     let folder = gateway.data.join("register");
     let path = folder.join(file);
     let text = std::fs::read_to_string(&path).unwrap();
@@ -198,18 +206,13 @@ fn register_refused(gateway: &TestGateway, file: &str, from: &str, to: &str, rul
     assert_eq!(decision["after"], refused.as_str());
     assert_eq!(gateway.sandbox.register.current().hash, before.1);
     let fault = gateway.sandbox.register.fault().unwrap();
-    assert!(
-        fault.contains(file) && fault.contains(&format!("({rule})")),
-        "{rule}: {fault}"
-    );
-    assert!(
-        fault.lines().any(|line| {
-            line.split(':')
-                .nth(1)
-                .is_some_and(|number| number.trim().parse::<u32>().is_ok())
-        }),
-        "no line number: {fault}"
-    );
+    let said = fault
+        .lines()
+        .find(|line| line.contains(&format!("({rule})")));
+    let said = said.unwrap_or_else(|| panic!("{rule}: {fault}"));
+    let mut parts = said.trim().split(':');
+    assert_eq!(parts.next(), Some(at), "{said}");
+    assert!(parts.next().unwrap().parse::<u32>().is_ok(), "{said}");
     gateway.token(&Ask::consent(NUMBER));
     std::fs::write(&path, text).unwrap();
     until(|| gateway.sandbox.register.fault().is_none());
@@ -223,27 +226,25 @@ fn hash(folder: &Path) -> String {
 #[test]
 fn a_register_with_a_fault_is_refused_and_written_and_the_one_before_serves() {
     let gateway = TestGateway::start("bad-register", timing());
+    let organisations = "organisations.toml";
     // The same organisation twice contradicts itself.
     register_refused(
         &gateway,
-        "organisations.toml",
-        "\"Z99002\"",
-        "\"Z99001\"",
-        "unique id",
+        organisations,
+        ("\"Z99002\"", "\"Z99001\""),
+        (organisations, "unique id"),
     );
     register_refused(
         &gateway,
-        "organisations.toml",
-        "date = 2025-",
-        "date = 2095-",
-        "R150",
+        organisations,
+        ("date = 2025-", "date = 2095-"),
+        (organisations, "R150"),
     );
     register_refused(
         &gateway,
-        "organisations.toml",
-        "kind = \"viewer\"\nsignature",
-        "kind = \"viewer\"\n#",
-        "R161",
+        organisations,
+        ("kind = \"viewer\"\nsignature", "kind = \"viewer\"\n#"),
+        ("protocols.toml", "R161"),
     );
 }
 

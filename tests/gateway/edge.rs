@@ -150,6 +150,9 @@ fn the_intent_row_names_the_request() {
 #[test]
 fn the_trail_of_one_practice_does_not_count_the_others() {
     let gateway = alone();
+    for _ in 0..2 {
+        gateway.token(&Ask::consent("9990000018"));
+    }
     let reader = gateway.token(&audit_client("sandbox-audit-backend"));
     let first = gateway.get(&reader, "AuditEvent?_count=1").expect(200);
     let bundle = first.json();

@@ -313,6 +313,34 @@ fn the_age_decides_on_proxy_and_child() {
     assert!(after_trace(&inputs).permitted());
 }
 
+// R090: each reason has one code and is found by it, in the trail as in what was asked
+#[test]
+fn the_reasons_of_an_override_have_their_codes() {
+    for (reason, code) in [
+        (OverrideReason::Unconscious, "unconscious"),
+        (OverrideReason::UnableToConsent, "unable-to-consent"),
+        (OverrideReason::LifeThreatening, "life-threatening"),
+    ] {
+        assert_eq!(reason.code(), code);
+        assert_eq!(OverrideReason::from_code(code), Some(reason));
+    }
+    for code in ["", "Unconscious", "research", "unconscious "] {
+        assert_eq!(OverrideReason::from_code(code), None, "{code}");
+    }
+}
+
+// R077: where nobody knows on what basis, nobody has changed their mind
+#[test]
+fn a_refusal_stands_where_the_basis_is_not_known() {
+    for basis in [Fact::NotAsked, Fact::Unknown] {
+        let mut inputs = good_before();
+        inputs.refusal_stands = Fact::Known(true);
+        inputs.basis = basis;
+        let decision = before(&inputs);
+        assert_eq!(decision.denied_by(), Some(Rule::NoStandingRefusal));
+    }
+}
+
 // R090, R091
 #[test]
 fn an_override_needs_a_reason_in_words_that_say_something() {
