@@ -84,6 +84,54 @@ fn other_tabs_other_scopes_and_another_interaction_are_other_sights() {
     assert_eq!(seen(&wide.of(&held)), before);
 }
 
+// R034, R111: by type, by interaction and by condition, exactly what the scopes name is seen, and nothing beside it
+#[test]
+fn exactly_what_the_scopes_name_is_seen() {
+    let held = held();
+    let kinds = |scopes: &str, interaction| {
+        let mut whose = Whose::new(TabSet::ALL, scopes);
+        whose.interaction = interaction;
+        let mut kinds: Vec<Kind> = whose.of(&held).entries().map(|(_, it)| it.kind()).collect();
+        kinds.dedup();
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    };
+    let (read, search) = (Interaction::Read, Interaction::Search);
+    for (scopes, interaction, expected) in [
+        ("system/Patient.rs", search, vec![Kind::Patient]),
+        ("system/Condition.rs", search, vec![Kind::Condition]),
+        ("system/Condition.r", read, vec![Kind::Condition]),
+        ("system/Condition.s", read, vec![]),
+        ("system/Condition.s", search, vec![Kind::Condition]),
+        (
+            "system/Condition.s system/Encounter.r",
+            search,
+            vec![Kind::Condition, Kind::Encounter],
+        ),
+        ("system/Immunization.rs", search, vec![]),
+        ("", search, vec![]),
+    ] {
+        let mut expected = expected;
+        expected.sort();
+        assert_eq!(
+            kinds(scopes, interaction),
+            expected,
+            "{scopes} {interaction:?}"
+        );
+    }
+    let ids = |scopes: &str| -> Vec<String> {
+        let released = Whose::new(TabSet::ALL, scopes).of(&held);
+        let ids = released.entries().map(|(_, it)| it.id().to_owned());
+        ids.collect()
+    };
+    assert_eq!(ids("system/Condition.rs?code=H33.."), [f::id("asthma")]);
+    assert_eq!(ids("system/Condition.rs?code=90560007"), [f::id("gout")]);
+    assert!(ids("system/Condition.rs?code=12345").is_empty());
+    assert!(ids("system/Condition.rs?category=H33..").is_empty());
+    assert_eq!(ids("system/Condition.rs").len(), 2);
+}
+
 #[test]
 fn only_so_many_views_are_kept() {
     let held = held();
