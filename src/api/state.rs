@@ -12,7 +12,7 @@ use crate::clock::SharedClock;
 use crate::fhir::PatientId;
 use crate::labelling::ExclusionsHandle;
 use crate::lookup::{FindAsk, LookUp, LookUpError};
-use crate::occasion::{CLOCK_MOVED_BACK, OccasionRefusal, Occasions, ReadOccasion, ReadRefusal};
+use crate::occasion::{OccasionRefusal, Occasions, ReadOccasion, ReadRefusal};
 use crate::register::{GROUP, RegisterHandle};
 use crate::release::Held;
 use crate::smart::caller::Caller;
@@ -283,7 +283,7 @@ fn told(refusal: ReadRefusal) -> ApiError {
     match refusal {
         ReadRefusal::Rule(rule) => refused(rule),
         ReadRefusal::ClockMovedBack => ApiError::unavailable(
-            CLOCK_MOVED_BACK,
+            "clock-moved-back",
             "The gateway's clock was moved back, so nothing is shown.",
         ),
         ReadRefusal::Unavailable => {
