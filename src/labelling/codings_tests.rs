@@ -56,10 +56,10 @@ impl<T> Holding<T> for Option<T> {
 
 macro_rules! each {
     ($all:ident: $($kind:ident: $($field:ident)*;)*) => {$($(
-        $all.push((
+        $all.extend([(
             concat!(stringify!($kind), ".", stringify!($field)),
             Resource::$kind(Box::new(r::$kind { $field: Coded::coded(), ..Default::default() })),
-        ));
+        )]);
     )*)*};
 }
 

@@ -42,7 +42,15 @@ impl PartialDate {
             Self::Year(y) => Some(format!("{y:04}")),
             Self::Month(y, m) => Some(format!("{y:04}-{m:02}")),
             Self::Day(date) => Some(date.to_string()),
-            Self::Moment(zoned) => Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()),
+            Self::Moment(zoned) => {
+                let written = |zoned: &Zoned| zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string();
+                // Until 1847 London's clocks were 75 seconds behind Greenwich, which no offset of FHIR can say.
+                Some(if zoned.offset().seconds() % 60 == 0 {
+                    written(zoned)
+                } else {
+                    written(&zoned.with_time_zone(TimeZone::UTC))
+                })
+            }
         }
     }
 
@@ -129,5 +137,12 @@ mod tests {
             let date = PartialDate::Moment(at.to_zoned(london()));
             assert_eq!(date.to_fhir().as_deref(), Some(text));
         }
+    }
+
+    // Found by fuzzing: a moment with an offset of seconds is no FHIR dateTime, and nobody could search for it.
+    #[test]
+    fn a_moment_before_railway_time_is_written_in_utc() {
+        let date = PartialDate::london(Date::constant(1812, 1, 22).at(0, 0, 0, 0));
+        assert_eq!(date.to_fhir().as_deref(), Some("1812-01-22T00:01:15+00:00"));
     }
 }

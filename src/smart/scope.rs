@@ -388,8 +388,12 @@ fn parse_suffix(suffix: &str) -> Suffix {
     }
 }
 
-/// `category` and `code` only, without modifiers; anything else and the scope is not granted.
+/// `category` and `code` only, without modifiers; anything else and the scope is not granted. No star either: it is in no code,
+/// and a scope that is granted holds no wildcard, nor what could be read as one.
 fn parse_params(params: &str) -> Option<Vec<Condition>> {
+    if params.contains('*') {
+        return None;
+    }
     params
         .split('&')
         .map(|pair| {

@@ -123,6 +123,13 @@ fn r_alone_does_not_search_and_s_alone_does_not_read() {
     assert!(!set.allows_read(ScopeType::Consent));
 }
 
+// Found by fuzzing: no star in what is granted, wherever it stands
+#[test]
+fn a_granular_scope_holds_no_star() {
+    let asked = "system/Condition.rs?category=problem-lsystem/*is.t-rsi";
+    assert!(ScopeSet::parse_granted(asked).is_empty());
+}
+
 // AC-35
 #[test]
 fn granular_scopes_admit_what_they_name_and_add_up() {

@@ -73,7 +73,7 @@ fn a_proxy_without_a_basis_is_refused_and_written() {
 fn a_parent_does_not_answer_for_somebody_of_seventeen() {
     let gateway = alone();
     let people = &gateway.sandbox.people;
-    let today = jiff::Timestamp::now()
+    let today = openmig::clock::Clock::now(&openmig::clock::SystemClock)
         .to_zoned(jiff::tz::TimeZone::UTC)
         .date();
     let mut born = None;

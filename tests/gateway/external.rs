@@ -46,7 +46,7 @@ fn claims(gateway: &TestGateway) -> Value {
     json!({
         "iss": ISSUER, "aud": gateway.base, "sub": "f:1:2", "preferred_username": "hospital-doctor",
         "client_id": "hospital-app", "azp": "hospital-app", "acr": "2", "iat": now(), "exp": now() + 600,
-        "jti": uuid::Uuid::now_v7().to_string(), "scope": "openid patient/*.rs",
+        "jti": openmig::clock::new_id().to_string(), "scope": "openid patient/*.rs",
     })
 }
 
