@@ -662,7 +662,7 @@ async fn reading(store: &impl Store) {
                 practice: Some(ods("Z99001")),
                 ..Filter::default()
             },
-            8,
+            9,
         ),
         (
             Filter {
@@ -677,7 +677,7 @@ async fn reading(store: &impl Store) {
                 practice: Some(ods("Z99001")),
                 ..Filter::default()
             },
-            8,
+            9,
         ),
         (
             Filter {
@@ -692,7 +692,7 @@ async fn reading(store: &impl Store) {
                 occasion: Some("occasion-1".into()),
                 ..Filter::default()
             },
-            8,
+            9,
         ),
         (
             Filter {
@@ -708,7 +708,7 @@ async fn reading(store: &impl Store) {
                 request: Some(written.origin.request_id.clone()),
                 ..Filter::default()
             },
-            8,
+            9,
         ),
         (
             Filter {
@@ -723,7 +723,7 @@ async fn reading(store: &impl Store) {
                 until: Some(later(1)),
                 ..Filter::default()
             },
-            16,
+            18,
         ),
         (
             Filter {

@@ -4,6 +4,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use openmig::clock::{Clock as _, SystemClock};
+use openmig::record::date::london;
 use serde_json::{Value, json};
 
 use super::support::{Ask, TestGateway, alone};
@@ -214,7 +216,8 @@ fn holds_opt_outs_reviews_and_cases_are_acted_on() {
         )
         .unwrap();
     assert_eq!(read, 1, "R120");
-    let today = gateway.sandbox.today().to_string();
+    // The command line goes by the machine's clock, whatever the sandbox's says.
+    let today = SystemClock.now().to_zoned(london()).date().to_string();
     let assurance = [
         "--assured-by",
         "The Caldicott Guardian",
@@ -225,7 +228,7 @@ fn holds_opt_outs_reviews_and_cases_are_acted_on() {
     let lift = ["--as", "oversight", "lift", id.as_str()];
     let lift: Vec<&str> = [&lift[..], &assurance, &[today.as_str()]].concat();
     let said = openmig(&beside(&gateway, &["hold"], &lift), "");
-    assert!(said.code == 0 || said.err.contains("day"), "{}", said.err);
+    assert_eq!(said.code, 0, "{}", said.err);
     for (more, words) in [
         (&["--as", "nobody", "list"][..], "does not know"),
         (
@@ -289,11 +292,7 @@ fn holds_opt_outs_reviews_and_cases_are_acted_on() {
         "decision": "taken-back", "reason": "Prefers to share after all."
     });
     let said = opt_out(&["review", id], &taken_back);
-    assert!(
-        said.code == 0 || said.err.contains("discussed_on"),
-        "{}",
-        said.err
-    );
+    assert!(said.code == 0, "{}", said.err);
 
     let list = ["--as", "hospital-privacy-officer", "list", "Z9H01"];
     let said = openmig(&beside(&gateway, &["override"], &list), "");

@@ -196,7 +196,7 @@ fn the_evidence_pack_is_whole_signed_and_the_groups_alone() {
     gateway.token(&Ask::emergency("9990000018"));
     let group = token(&gateway, GROUP);
     let hold = json!({"kind": "user", "username": "hospital-nurse", "reason": "A device was stolen; account under review."});
-    post(&gateway, &group, "holds", &hold).expect(201);
+    let placed = post(&gateway, &group, "holds", &hold).expect(201).json();
     let pack = get(&gateway, &group, "reports/evidence").expect(200);
     assert_eq!(row(&gateway, &pack).what, "oversight");
     let text = pack.text().to_owned();
@@ -259,11 +259,7 @@ fn the_evidence_pack_is_whole_signed_and_the_groups_alone() {
         assert_eq!(answer.expect(403).json()["error"], "not-allowed");
     }
     get(&gateway, &group, "reports/evidence?format=html").expect(400);
-    let lift = holds
-        .iter()
-        .find(|hold| hold["user"] == "hospital-nurse")
-        .unwrap();
-    let path = format!("holds/{}/lift", lift["id"].as_str().unwrap());
+    let path = format!("holds/{}/lift", placed["id"].as_str().unwrap());
     let assurance = json!({"by": "The Caldicott Guardian", "text": "The device was wiped and found.", "on": gateway.sandbox.today().to_string()});
     post(&gateway, &group, &path, &assurance).expect(200);
 }
