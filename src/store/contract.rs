@@ -776,12 +776,12 @@ async fn reading(store: &impl Store) {
         }
     }
     assert_eq!(pages, everything);
-    let exact = store.events(&Filter::default(), 20, None).unwrap();
-    assert_eq!((exact.events.len(), exact.next), (20, None));
+    let exact = store.events(&Filter::default(), 22, None).unwrap();
+    assert_eq!((exact.events.len(), exact.next), (22, None));
     let below = store
         .events(&Filter::default(), 10, Some(Cursor(0)))
         .unwrap();
     assert!(below.events.is_empty() && below.next.is_none());
-    // 20 happenings and one sealed version.
-    assert_eq!(store.head().unwrap().unwrap().size, 21);
+    // 22 happenings and one sealed version.
+    assert_eq!(store.head().unwrap().unwrap().size, 23);
 }
