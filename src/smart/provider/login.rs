@@ -122,11 +122,19 @@ pub struct Passage {
     pub verifier: String,
 }
 
-/// All claims of a userinfo answer as they are.
+/// The claims of a userinfo answer that are not OpenID's own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct AllClaims(Map<String, Value>);
 
 impl AdditionalClaims for AllClaims {}
+
+/// Every claim of a userinfo answer by its name: the library keeps OpenID's own apart from the others.
+fn all(claims: &UserInfoClaims<AllClaims, CoreGenderClaim>) -> Option<Map<String, Value>> {
+    match serde_json::to_value(claims) {
+        Ok(Value::Object(claims)) => Some(claims),
+        _ => None,
+    }
+}
 
 /// The guarded HTTP client, as the library asks for one.
 struct Guarded {
@@ -283,7 +291,7 @@ impl Providers {
             .request_async(&http)
             .await
             .map_err(|_| LoginError::Unavailable)?;
-        Ok(claims.additional_claims().0.clone())
+        all(&claims).ok_or(LoginError::Unavailable)
     }
 
     /// `private_key_jwt`, which the library does not make.
@@ -323,4 +331,21 @@ fn client(
         secret,
     )
     .set_redirect_uri(redirect))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A provider may name the person in one of OpenID's own claims: found with a real one, whose sign-ins led to nobody.
+    #[test]
+    fn every_claim_of_userinfo_is_there_by_its_name() {
+        let said = json!({
+            "sub": "1", "preferred_username": "clinician", "selected_roleid": "2",
+            "nhsid_nrbac_roles": [{"person_roleid": "2", "org_code": "Z9O01"}],
+        });
+        let read: UserInfoClaims<AllClaims, CoreGenderClaim> =
+            UserInfoClaims::from_json::<std::io::Error>(said.to_string().as_bytes(), None).unwrap();
+        assert_eq!(Value::Object(all(&read).unwrap()), said);
+    }
 }
