@@ -648,6 +648,14 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         "{path}/authorize", // people, who sign in on its pages
         "{path}/authorize/{{journey}}",
         "{path}/authorize/{{journey}}/{{step}}",
+        "{path}/authorize/callback/{{provider}}", // believes nothing without the journey's cookie: `providers.rs`
+        "{path}/authorize/{{journey}}/returned",
+        "{path}/occasion", // asks for an external issuer's token: `external.rs`
+        "/sandbox/cis2/.well-known/openid-configuration", // the sandbox's mock of CIS2
+        "/sandbox/cis2/jwks",
+        "/sandbox/cis2/authorize",
+        "/sandbox/cis2/token",
+        "/sandbox/id-token",
         "/assets/openmig.css",
         "/sandbox/launch",
         "/sandbox/launch/open",
