@@ -101,16 +101,32 @@ pub fn quantity(text: &str) -> Option<Quantity> {
         && fraction.is_none_or(plain)
         && (whole.len() == 1 || !whole.starts_with('0'))
         && number.len() <= 18;
-    // `10-20`, `12 - 14` or `1/2` is a range or a fraction, not a number with the unit `-20`.
+    // `10-20`, `12 - 14` or `1/2` is a range or a fraction, not a number with the unit `-20`; and `1e3` or `5 x 10^9` is
+    // another number than 1 or 5.
     let unit_fits = unit.trim_start().is_empty()
         || unit
             .trim_start()
             .starts_with(|c: char| c.is_alphabetic() || c == '%');
+    let unit_fits = unit_fits && !goes_on(unit);
     (fits && unit_fits).then(|| Quantity {
         comparator,
         value: number.to_owned(),
         unit: Some(unit.trim().to_owned()).filter(|unit| !unit.is_empty()),
     })
+}
+
+/// Does what stands behind a number multiply it: `e3`, `x 10^9`, `×10`?
+fn goes_on(rest: &str) -> bool {
+    let Some(behind) = rest
+        .trim_start()
+        .strip_prefix(['e', 'E', 'x', 'X', '×', '*'])
+    else {
+        return false;
+    };
+    behind
+        .trim_start()
+        .trim_start_matches(['+', '-'])
+        .starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -124,7 +140,10 @@ mod tests {
             quantity(text).map(|q| (q.comparator.map(Comparator::sign), q.value, q.unit))
         };
         // A range was once read as its first number.
-        for words in ["12 - 14", "10-20", "1/2", "5 +", "3 - high"] {
+        // So was a power, with the rest as its unit.
+        for words in [
+            "12 - 14", "10-20", "1/2", "5 +", "3 - high", "1e3", "1E-3", "5 x 10^9", "5x5 cm",
+        ] {
             assert_eq!(read(words), None, "{words}");
         }
         assert_eq!(
@@ -153,6 +172,9 @@ mod tests {
             "007",
             ".5",
             "5.",
+            "+5",
+            "5,0",
+            "1234567890123456789",
             "-",
         ] {
             assert_eq!(read(words), None, "{words}");
