@@ -32,6 +32,7 @@ fn ask() -> RecordAsk {
         clinician: "hospital-doctor".to_owned(),
         message_id: "1".to_owned(),
         asked_at: Timestamp::UNIX_EPOCH,
+        parts: openmig::source::Parts::Whole,
     }
 }
 

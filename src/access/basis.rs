@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{AgeBand, Fact};
 pub use super::words::Words;
+use crate::register::GatewayKind;
 
 /// Shortest reason of an override, in characters after trimming.
 pub const SHORTEST_REASON: usize = 15;
@@ -23,6 +24,8 @@ pub enum Basis {
         /// The reason in words.
         words: Words,
     },
+    /// The legal gateway of a flow that is not for direct care, where that needs no consent (S3; R171).
+    Gateway,
 }
 
 /// The reasons of S2 6.5.1 (requirements.md, open point 1).
@@ -90,6 +93,10 @@ pub struct Talk {
     pub child: Option<ChildFacts>,
     /// The patient changed their mind after a refusal.
     pub changed_mind: bool,
+    /// The conversation named what the record is for: this very purpose (`true`) or another one. `None`: it named none, so
+    /// it was about treatment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_this_use: Option<bool>,
 }
 
 /// The answer to the direct question.
@@ -178,10 +185,11 @@ pub enum Fault {
     OverrideTextMissing,
     OverrideTextShort,
     OverrideTextEmpty,
+    NotToThisUse,
 }
 
 /// Every fault.
-pub const FAULTS: [Fault; 24] = [
+pub const FAULTS: [Fault; 25] = [
     Fault::ConsentMissing,
     Fault::NotAsked,
     Fault::AnswerUnclear,
@@ -206,6 +214,7 @@ pub const FAULTS: [Fault; 24] = [
     Fault::OverrideTextMissing,
     Fault::OverrideTextShort,
     Fault::OverrideTextEmpty,
+    Fault::NotToThisUse,
 ];
 
 impl Fault {
@@ -237,6 +246,7 @@ impl Fault {
             Self::OverrideTextMissing => "override-text-missing",
             Self::OverrideTextShort => "override-text-short",
             Self::OverrideTextEmpty => "override-text-empty",
+            Self::NotToThisUse => "no-consent-to-this-use",
         }
     }
 
@@ -260,6 +270,21 @@ impl Basis {
                 Words::Short => Some(Fault::OverrideTextShort),
                 Words::Empty => Some(Fault::OverrideTextEmpty),
             },
+            // For direct care there is no other way than consent or an emergency.
+            Self::Gateway => Some(Fault::ConsentMissing),
+        }
+    }
+
+    /// The same for a purpose other than direct care, whose flow has a gateway of this kind (S3). Nothing but the patient's
+    /// consent to this very use makes up for what S3 calls explicit consent, and an emergency is none of its conditions.
+    #[must_use]
+    pub fn fault_for_gateway(&self, kind: GatewayKind) -> Option<Fault> {
+        match self {
+            Self::Consent(talk) => talk
+                .fault()
+                .or_else(|| (talk.to_this_use != Some(true)).then_some(Fault::NotToThisUse)),
+            Self::Gateway if kind != GatewayKind::ExplicitConsent => None,
+            Self::Gateway | Self::Override { .. } => Some(Fault::NotToThisUse),
         }
     }
 
@@ -320,6 +345,9 @@ impl Talk {
         }
         if self.answer != Answer::Yes {
             return Some(Fault::AnswerUnclear);
+        }
+        if self.to_this_use == Some(false) {
+            return Some(Fault::NotToThisUse);
         }
         if let Some(fault) = self.proxy.and_then(ProxyFacts::fault) {
             return Some(fault);

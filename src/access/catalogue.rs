@@ -95,6 +95,11 @@ fn check_all(catalogue: &Catalogue) -> Result<(), CatalogueError> {
     for fault in super::basis::FAULTS {
         must(fault.code(), false)?;
     }
+    for refusal in crate::register::GATEWAY_REFUSALS {
+        let of_patient = refusal == crate::register::GatewayRefusal::NationalOptOut;
+        must(refusal.code(), of_patient)?;
+    }
+    must(super::record::MIXED_PURPOSES, false)?;
     must(super::record::OPT_OUT_UNKNOWN, true)?;
     must(super::record::AGE_UNKNOWN, true)?;
     must(NO_RECORD, false)

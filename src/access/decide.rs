@@ -6,7 +6,7 @@ use super::facts::{
     PracticeFacts, Proof, ProtocolFacts, ReadInputs, SharingFact, ViewerFacts,
 };
 use super::{Decision, Rule, RuleOutcome};
-use crate::register::OrganisationKind;
+use crate::register::{GatewayFacts, GatewayRefusal, OTHER_PURPOSES, OrganisationKind, Output};
 use crate::source::SourceRefusal;
 use crate::tabs::catalogue::TabSet;
 
@@ -15,18 +15,17 @@ use RuleOutcome::{Fail, NotEvaluated, Pass};
 /// Direct care, as v3-ActReason names it (S2 2.1.4): treatment, emergency treatment, break the glass.
 pub const DIRECT_CARE: [&str; 3] = ["TREAT", "ETREAT", "BTG"];
 
+/// Direct care and another use in one request, or two other uses: one request is for one of them (R160).
+#[must_use]
+pub fn is_mixed(purposes: &[String]) -> bool {
+    let other = |purpose: &String| OTHER_PURPOSES.contains(&purpose.as_str());
+    purposes.len() > 1 && purposes.iter().any(other)
+}
+
 /// May we ask at all? Nothing about the patient is known yet, so nobody can probe whether there is a record.
 #[must_use]
 pub fn before(inputs: &BeforeInputs) -> Decision {
-    let staff = Staff {
-        today: inputs.today,
-        viewer: &inputs.viewer,
-        clinician: &inputs.clinician,
-        terms: &inputs.terms,
-        purposes: &inputs.purposes,
-        protocols: &inputs.protocols,
-        asked: inputs.asked.map(|asked| asked.0),
-    };
+    let staff = Staff::before(inputs);
     let mut rules = vec![
         (Rule::NetworkAllowed, truth(&inputs.network_allowed)),
         (
@@ -37,10 +36,14 @@ pub fn before(inputs: &BeforeInputs) -> Decision {
     let (staff_rules, chosen) = staff.rules();
     rules.extend(staff_rules);
     let changes_mind = inputs.basis.known().is_some_and(Basis::changes_mind);
+    let gateway = staff.gateway();
     rules.extend([
         (
             Rule::TreatmentRegistered,
-            truth(&inputs.treatment_registered),
+            match gateway {
+                Some(gateway) if !gateway.treatment => Pass,
+                _ => truth(&inputs.treatment_registered),
+            },
         ),
         (
             Rule::NoStandingRefusal,
@@ -48,10 +51,11 @@ pub fn before(inputs: &BeforeInputs) -> Decision {
         ),
         (
             Rule::ConsentOrOverride,
-            judge(&inputs.basis, |basis| basis.fault().is_none()),
+            judge(&inputs.basis, |basis| fault_of(basis, gateway).is_none()),
         ),
     ]);
     let mut decision = decision(rules, chosen);
+    decision.gateway = gateway.map(|gateway| gateway.kind);
     if let Some(asked) = inputs.asked {
         decision.tabs = decision.tabs.and(asked.0);
     }
@@ -112,46 +116,40 @@ pub fn after_source(inputs: &AfterSourceInputs) -> Decision {
                 .is_none_or(|practice| *practice == inputs.practice),
         ),
     };
-    decision(
-        vec![
-            said(Rule::PracticeEnabled, &[SourceRefusal::AccessDenied], Pass),
-            said(
-                Rule::IdentityMatches,
-                &[],
-                judge(&inputs.identity, |findings| findings.agrees()),
-            ),
-            said(
-                Rule::FullyRegistered,
-                &[SourceRefusal::NoSuchPatient],
-                truth(&inputs.fully_registered),
-            ),
-            said(
-                Rule::NotRestricted,
-                &[SourceRefusal::Restricted],
-                falsehood(&inputs.restricted),
-            ),
-            said(
-                Rule::NotOptedOut,
-                &[SourceRefusal::Dissent, SourceRefusal::SharingNotRecorded],
-                opted_in,
-            ),
-        ],
-        None,
-    )
+    let mut rules = vec![
+        said(Rule::PracticeEnabled, &[SourceRefusal::AccessDenied], Pass),
+        said(
+            Rule::IdentityMatches,
+            &[],
+            judge(&inputs.identity, |findings| findings.agrees()),
+        ),
+        said(
+            Rule::FullyRegistered,
+            &[SourceRefusal::NoSuchPatient],
+            truth(&inputs.fully_registered),
+        ),
+        said(
+            Rule::NotRestricted,
+            &[SourceRefusal::Restricted],
+            falsehood(&inputs.restricted),
+        ),
+        said(
+            Rule::NotOptedOut,
+            &[SourceRefusal::Dissent, SourceRefusal::SharingNotRecorded],
+            opted_in,
+        ),
+    ];
+    // Nobody asks for it but where section 251 is the gateway; there, silence is an opt-out (R176).
+    if let Some(cleared) = &inputs.cleared {
+        rules.push((Rule::NationalOptOut, truth(cleared)));
+    }
+    decision(rules, None)
 }
 
 /// May this read happen? The register and the holds are looked at afresh, so what is taken away is gone at once (R108).
 #[must_use]
 pub fn on_read(inputs: &ReadInputs) -> Decision {
-    let staff = Staff {
-        today: inputs.today,
-        viewer: &inputs.viewer,
-        clinician: &inputs.clinician,
-        terms: &inputs.terms,
-        purposes: &inputs.purposes,
-        protocols: &inputs.protocols,
-        asked: None,
-    };
+    let staff = Staff::on_read(inputs);
     let open = |occasion: &OccasionFacts| {
         occasion.opened_at <= inputs.now
             && inputs.now < occasion.ends_at
@@ -191,15 +189,35 @@ pub fn on_read(inputs: &ReadInputs) -> Decision {
     ]);
     let mut decision = decision(rules, chosen);
     decision.tabs = wanted.and(tabs);
+    decision.gateway = staff.gateway().map(|gateway| gateway.kind);
     decision
 }
 
 /// What is wrong with consent or override, where that is what a decision failed on.
-pub(super) fn fault_before(basis: &Fact<Basis>) -> Fault {
-    basis
+pub(super) fn fault_before(inputs: &BeforeInputs) -> Fault {
+    let gateway = Staff::before(inputs).gateway();
+    inputs
+        .basis
         .known()
-        .and_then(Basis::fault)
+        .and_then(|basis| fault_of(basis, gateway))
         .unwrap_or(Fault::ConsentMissing)
+}
+
+/// Why the gateway lets nothing through, where that is what a decision failed on.
+pub(super) fn gateway_before(inputs: &BeforeInputs) -> Option<GatewayRefusal> {
+    Staff::before(inputs).gateway_refusal()
+}
+
+/// The same of a read.
+pub(super) fn gateway_on_read(inputs: &ReadInputs) -> Option<GatewayRefusal> {
+    Staff::on_read(inputs).gateway_refusal()
+}
+
+fn fault_of(basis: &Basis, gateway: Option<&GatewayFacts>) -> Option<Fault> {
+    gateway.map_or_else(
+        || basis.fault(),
+        |gateway| basis.fault_for_gateway(gateway.kind),
+    )
 }
 
 /// The rules about the organisation and the person who look, and the protocol that covers them.
@@ -211,39 +229,121 @@ struct Staff<'a> {
     purposes: &'a [String],
     protocols: &'a [ProtocolFacts],
     asked: Option<TabSet>,
+    /// The tabs that a use other than direct care says it needs.
+    needed: TabSet,
 }
 
 impl<'a> Staff<'a> {
-    fn rules(&self) -> (Vec<(Rule, RuleOutcome)>, Option<&'a ProtocolFacts>) {
-        let in_date = |until: Option<jiff::civil::Date>| until.is_some_and(|day| self.today <= day);
-        let direct_care = |purpose: &String| DIRECT_CARE.contains(&purpose.as_str());
-        let covering: Vec<&ProtocolFacts> = self
-            .protocols
+    fn before(inputs: &'a BeforeInputs) -> Self {
+        let asked = inputs.asked.map(|asked| asked.0);
+        Self {
+            today: inputs.today,
+            viewer: &inputs.viewer,
+            clinician: &inputs.clinician,
+            terms: &inputs.terms,
+            purposes: &inputs.purposes,
+            protocols: &inputs.protocols,
+            asked,
+            needed: asked.unwrap_or_default(),
+        }
+    }
+
+    fn on_read(inputs: &'a ReadInputs) -> Self {
+        Self {
+            today: inputs.today,
+            viewer: &inputs.viewer,
+            clinician: &inputs.clinician,
+            terms: &inputs.terms,
+            purposes: &inputs.purposes,
+            protocols: &inputs.protocols,
+            asked: None,
+            needed: inputs.granted.0,
+        }
+    }
+
+    /// The one purpose that is not direct care.
+    fn other_purpose(&self) -> Option<&'a str> {
+        match self.purposes {
+            [one] if OTHER_PURPOSES.contains(&one.as_str()) => Some(one),
+            _ => None,
+        }
+    }
+
+    /// The flows for that purpose, whatever role and day.
+    fn flows(&self) -> impl Iterator<Item = &'a ProtocolFacts> {
+        let other = self.other_purpose();
+        self.protocols.iter().filter(move |protocol| {
+            protocol.gateway.is_some()
+                && other.is_some_and(|other| protocol.purposes.iter().any(|one| one == other))
+        })
+    }
+
+    /// The flow whose gateway is judged: the one that covers everything, else the nearest to it.
+    fn flow(&self) -> Option<&'a ProtocolFacts> {
+        let covering = || self.flows().filter(|protocol| self.covers(protocol));
+        self.chosen()
+            .filter(|protocol| protocol.gateway.is_some())
+            .or_else(|| covering().next())
+            .or_else(|| self.flows().next())
+    }
+
+    /// The gateway of that flow; `None` for direct care.
+    fn gateway(&self) -> Option<&'a GatewayFacts> {
+        self.flow().and_then(|flow| flow.gateway.as_ref())
+    }
+
+    /// Why it lets nothing through: one patient is what is asked about, so what leaves could name them.
+    fn gateway_refusal(&self) -> Option<GatewayRefusal> {
+        let lets = |gateway: &GatewayFacts| {
+            gateway
+                .lets(self.needed, Output::Identifiable, self.today)
+                .err()
+        };
+        match self.gateway() {
+            None => Some(GatewayRefusal::None),
+            Some(gateway) => lets(gateway),
+        }
+    }
+
+    /// The protocol that covers all that is asked for: two flows of one organisation do not pool (R160).
+    fn chosen(&self) -> Option<&'a ProtocolFacts> {
+        let holds = |protocol: &ProtocolFacts| {
+            protocol.gateway.as_ref().is_none_or(|gateway| {
+                gateway
+                    .lets(self.needed, Output::Identifiable, self.today)
+                    .is_ok()
+            })
+        };
+        self.protocols
             .iter()
             .filter(|protocol| self.covers(protocol))
-            .collect();
-        // Two flows of one organisation do not pool (R160): one protocol has to cover all that is asked for.
-        let chosen = covering
-            .iter()
-            .copied()
             .filter(|protocol| {
                 self.asked
                     .is_none_or(|asked| !asked.is_empty() && asked.and(protocol.tabs.0) == asked)
             })
             .max_by(|a, b| {
                 let width = |p: &ProtocolFacts| p.tabs.0.bits().count_ones();
-                width(a).cmp(&width(b)).then_with(|| b.id.cmp(&a.id))
-            });
+                let key = |p: &ProtocolFacts| (holds(p), width(p));
+                key(a).cmp(&key(b)).then_with(|| b.id.cmp(&a.id))
+            })
+    }
+
+    fn rules(&self) -> (Vec<(Rule, RuleOutcome)>, Option<&'a ProtocolFacts>) {
+        let in_date = |until: Option<jiff::civil::Date>| until.is_some_and(|day| self.today <= day);
+        let direct_care = |purpose: &String| DIRECT_CARE.contains(&purpose.as_str());
+        let covered = self.protocols.iter().any(|protocol| self.covers(protocol));
+        let chosen = self.chosen();
         // Which tabs a role gets cannot be said of a clinician who is not known.
         let of_role = |outcome: RuleOutcome| match self.clinician {
             Fact::Known(_) => outcome,
             Fact::NotAsked | Fact::Unknown => NotEvaluated,
         };
-        let tabs_covered = if covering.is_empty() {
-            NotEvaluated
-        } else {
+        let tabs_covered = if covered {
             pass_if(chosen.is_some())
+        } else {
+            NotEvaluated
         };
+        let has_flow = self.flows().next().is_some();
         let qualified = match (self.viewer, self.clinician) {
             (Fact::Known(viewer), Fact::Known(clinician)) => {
                 pass_if(viewer.qualified_roles.contains(&clinician.role))
@@ -258,7 +358,7 @@ impl<'a> Staff<'a> {
             Fact::Unknown => NotEvaluated,
             _ => outcome,
         };
-        let rules = vec![
+        let mut rules = vec![
             (
                 Rule::OrganisationSigned,
                 judge(self.viewer, |viewer| {
@@ -302,14 +402,22 @@ impl<'a> Staff<'a> {
             ),
             (
                 Rule::PurposeDirectCare,
-                pass_if(!self.purposes.is_empty() && self.purposes.iter().all(direct_care)),
+                // Refused by default; another use needs a flow of its own (R170).
+                pass_if(
+                    !self.purposes.is_empty() && self.purposes.iter().all(direct_care) || has_flow,
+                ),
             ),
-            (
-                Rule::ProtocolCoversRole,
-                of_role(pass_if(!covering.is_empty())),
-            ),
-            (Rule::ProtocolCoversTabs, of_role(tabs_covered)),
         ];
+        if has_flow {
+            rules.push((
+                Rule::LegalGateway,
+                pass_if(self.gateway_refusal().is_none()),
+            ));
+        }
+        rules.extend([
+            (Rule::ProtocolCoversRole, of_role(pass_if(covered))),
+            (Rule::ProtocolCoversTabs, of_role(tabs_covered)),
+        ]);
         (rules, chosen)
     }
 
@@ -335,6 +443,8 @@ fn decision(rules: Vec<(Rule, RuleOutcome)>, chosen: Option<&ProtocolFacts>) -> 
         tabs: chosen.map(|protocol| protocol.tabs.0).unwrap_or_default(),
         protocol: chosen.map(|protocol| protocol.id.clone()),
         law: chosen.and_then(|protocol| protocol.law.clone()),
+        covered: chosen.map(|protocol| protocol.tabs.0).unwrap_or_default(),
+        gateway: None,
     }
 }
 

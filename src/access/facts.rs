@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::basis::Basis;
 use super::identity::IdentityFindings;
 use crate::record::{OdsCode, Registration, Sharing};
-use crate::register::{Law, OrganisationKind};
+use crate::register::{GatewayFacts, Law, OrganisationKind};
 use crate::source::SourceRefusal;
 use crate::tabs::catalogue::{Tab, TabSet};
 
@@ -122,6 +122,9 @@ pub struct ProtocolFacts {
     /// On what basis it is lawful for the purposes at hand (R185).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub law: Option<Law>,
+    /// What makes it lawful where it is not for direct care (S3; R171); `None`: it is for direct care.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayFacts>,
 }
 
 /// What the register says of the practice.
@@ -265,6 +268,10 @@ pub struct AfterSourceInputs {
     pub sharing: Fact<SharingFact>,
     /// The practice at which an opt-out is remembered (R008); unknown = the memory cannot be read.
     pub remembered_opt_out: Fact<Option<OdsCode>>,
+    /// Where section 251 is the gateway: the national service has said, not long ago, that this patient has no national
+    /// data opt-out (R176). `None`: another gateway, or direct care, for which nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared: Option<Fact<bool>>,
 }
 
 impl AfterSourceInputs {

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{AgeBand, Fact};
+use crate::record::names::folded;
 
 /// Somebody, as one system knows them.
 #[derive(Clone, Copy, Default)]
@@ -75,41 +76,6 @@ fn same_date(a: Option<&str>, b: Option<&str>) -> bool {
     };
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     matches!(short.len(), 4 | 7 | 10) && days(short).is_some() && long.starts_with(short)
-}
-
-/// Lower case, letters and digits only, Latin letters without their accents.
-fn folded(name: Option<&str>) -> String {
-    let mut out = String::new();
-    for c in name
-        .unwrap_or_default()
-        .chars()
-        .flat_map(char::to_lowercase)
-    {
-        match c {
-            'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => out.push('a'),
-            'ç' | 'ć' | 'č' => out.push('c'),
-            'ď' | 'đ' | 'ð' => out.push('d'),
-            'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ė' | 'ę' | 'ě' => out.push('e'),
-            'ğ' => out.push('g'),
-            'ì' | 'í' | 'î' | 'ï' | 'ī' | 'į' | 'ı' => out.push('i'),
-            'ł' | 'ľ' => out.push('l'),
-            'ñ' | 'ń' | 'ň' => out.push('n'),
-            'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ő' | 'ō' => out.push('o'),
-            'ř' => out.push('r'),
-            'ś' | 'š' | 'ş' | 'ș' => out.push('s'),
-            'ť' | 'ţ' | 'ț' => out.push('t'),
-            'ù' | 'ú' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' => out.push('u'),
-            'ý' | 'ÿ' => out.push('y'),
-            'ź' | 'ż' | 'ž' => out.push('z'),
-            'æ' => out.push_str("ae"),
-            'œ' => out.push_str("oe"),
-            'ß' => out.push_str("ss"),
-            'þ' => out.push_str("th"),
-            c if c.is_alphanumeric() => out.push(c),
-            _ => {}
-        }
-    }
-    out
 }
 
 /// Under 16 on `today`, or not; unknown where the date does not settle it.

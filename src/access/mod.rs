@@ -14,7 +14,7 @@ mod rule;
 mod tests;
 pub mod words;
 
-pub use decide::{after_source, after_trace, before, on_read};
+pub use decide::{DIRECT_CARE, after_source, after_trace, before, on_read};
 pub use facts::{
     ASSERTED, AUTHENTICATED, AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs,
     ClinicianFacts, Fact, OccasionFacts, PracticeFacts, Proof, ProtocolFacts, ReadInputs,
@@ -23,7 +23,7 @@ pub use facts::{
 pub use network::{AddressRanges, RangeError};
 pub use record::{DecisionRecord, Inputs};
 
-use crate::register::Law;
+use crate::register::{GatewayKind, Law};
 use crate::tabs::catalogue::TabSet;
 
 /// The outcome of one decision: first failing rule wins, but every rule that could be evaluated is here for the audit.
@@ -38,6 +38,12 @@ pub struct Decision {
     pub protocol: Option<String>,
     /// The lawful basis of that flow (R185).
     pub law: Option<Law>,
+    /// All that protocol and role give, whatever was asked for. Meaningless unless permitted.
+    #[serde(skip)]
+    pub covered: TabSet,
+    /// The legal gateway of the flow that was looked at, where that is not for direct care (R172).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayKind>,
 }
 
 impl Decision {
@@ -94,6 +100,7 @@ pub enum Rule {
     TrainingInDate,
     TermsAccepted,
     PurposeDirectCare,
+    LegalGateway,
     ProtocolCoversRole,
     ProtocolCoversTabs,
     TreatmentRegistered,
@@ -111,6 +118,7 @@ pub enum Rule {
     FullyRegistered,
     NotRestricted,
     NotOptedOut,
+    NationalOptOut,
     // on every read
     OccasionOpen,
     NoHold,

@@ -3,14 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::basis::AgeUnknown;
-use super::decide::{after_source, after_trace, before, fault_before, on_read};
+use super::decide::{
+    after_source, after_trace, before, fault_before, gateway_before, gateway_on_read, is_mixed,
+    on_read,
+};
 use super::facts::{AfterSourceInputs, AfterTraceInputs, BeforeInputs, Fact, ReadInputs, TabCodes};
 use super::{Decision, Rule, RuleOutcome};
-use crate::register::Law;
+use crate::register::{GatewayKind, GatewayRefusal, Law};
 use crate::source::SourceRefusal;
 
 /// The source cannot say whether the patient opted out (R065).
 pub const OPT_OUT_UNKNOWN: &str = "opt-out-unknown";
+/// Purposes that do not go together: one request is for one use (R160).
+pub const MIXED_PURPOSES: &str = "mixed-purposes";
 /// Nobody can say whether the patient is under 16.
 pub const AGE_UNKNOWN: &str = "age-unknown";
 
@@ -44,7 +49,16 @@ impl Inputs {
     #[must_use]
     pub fn reason(&self, rule: Rule) -> &'static str {
         match (self, rule) {
-            (Self::Before(inputs), Rule::ConsentOrOverride) => fault_before(&inputs.basis).code(),
+            (Self::Before(inputs), Rule::ConsentOrOverride) => fault_before(inputs).code(),
+            (Self::Before(inputs), Rule::PurposeDirectCare) if is_mixed(&inputs.purposes) => {
+                MIXED_PURPOSES
+            }
+            (Self::Before(inputs), Rule::LegalGateway) => {
+                gateway_before(inputs).map_or(rule.code(), GatewayRefusal::code)
+            }
+            (Self::OnRead(inputs), Rule::LegalGateway) => {
+                gateway_on_read(inputs).map_or(rule.code(), GatewayRefusal::code)
+            }
             (Self::AfterTrace(inputs), Rule::ConsentOrOverride) => {
                 match inputs.basis.fault_at_age(inputs.age) {
                     Ok(Some(fault)) => fault.code(),
@@ -79,6 +93,9 @@ pub struct DecisionRecord {
     /// The lawful basis of that flow (R185).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub law: Option<Law>,
+    /// The legal gateway of a flow that is not for direct care (R172).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayKind>,
 }
 
 impl DecisionRecord {
@@ -94,6 +111,7 @@ impl DecisionRecord {
             protocol: decision.protocol.clone(),
             tabs: TabCodes(decision.tabs),
             law: decision.law.clone(),
+            gateway: decision.gateway,
             inputs,
         };
         (decision, record)

@@ -3,7 +3,7 @@
 use super::{Rule, catalogue};
 
 /// Every rule, in the order of design.md 7.
-pub const RULES: [Rule; 30] = [
+pub const RULES: [Rule; 32] = [
     Rule::NetworkAllowed,
     Rule::ClientAuthenticated,
     Rule::OrganisationSigned,
@@ -16,6 +16,7 @@ pub const RULES: [Rule; 30] = [
     Rule::TrainingInDate,
     Rule::TermsAccepted,
     Rule::PurposeDirectCare,
+    Rule::LegalGateway,
     Rule::ProtocolCoversRole,
     Rule::ProtocolCoversTabs,
     Rule::TreatmentRegistered,
@@ -31,6 +32,7 @@ pub const RULES: [Rule; 30] = [
     Rule::FullyRegistered,
     Rule::NotRestricted,
     Rule::NotOptedOut,
+    Rule::NationalOptOut,
     Rule::OccasionOpen,
     Rule::NoHold,
     Rule::TabInDataSet,
@@ -53,6 +55,7 @@ impl Rule {
             Self::TrainingInDate => "training-lapsed",
             Self::TermsAccepted => "terms-not-accepted",
             Self::PurposeDirectCare => "purpose-not-direct-care",
+            Self::LegalGateway => "legal-gateway",
             Self::ProtocolCoversRole => "role-not-in-protocol",
             Self::ProtocolCoversTabs => "tabs-not-in-protocol",
             Self::TreatmentRegistered => "not-registered-for-treatment",
@@ -68,6 +71,7 @@ impl Rule {
             Self::FullyRegistered => "not-registered",
             Self::NotRestricted => "record-restricted",
             Self::NotOptedOut => "opted-out",
+            Self::NationalOptOut => "national-data-opt-out",
             Self::OccasionOpen => "occasion-not-open",
             Self::NoHold => "access-withdrawn",
             Self::TabInDataSet => "tab-not-in-data-set",
@@ -89,6 +93,7 @@ impl Rule {
             Self::RoleQualified => "S2 6.2.2, 7.3.1",
             Self::TrainingInDate | Self::TermsAccepted => "S2 7.3.3",
             Self::PurposeDirectCare => "S2 2.1.4",
+            Self::LegalGateway => "S3 conditions, S4",
             Self::ProtocolCoversRole => "S1 Principles 3",
             Self::ProtocolCoversTabs => "S1 Principles 3, S2 5.4.4",
             Self::TreatmentRegistered => "S2 7.2.2",
@@ -102,6 +107,7 @@ impl Rule {
             Self::IdentityMatches => "S2 5.1.1, R012",
             Self::NotRestricted => "S2 5.3.2",
             Self::NotOptedOut => "S2 6.1.4, 5.1.3",
+            Self::NationalOptOut => "R176",
             Self::OccasionOpen => "S2 6.2.1, 6.4",
             Self::NoHold => "S2 7.2.3, 12.1 to 12.3",
             Self::TabInDataSet => "S2 5.2.1, 5.4.4",
@@ -123,6 +129,7 @@ impl Rule {
                 | Self::FullyRegistered
                 | Self::NotRestricted
                 | Self::NotOptedOut
+                | Self::NationalOptOut
         )
     }
 

@@ -16,7 +16,7 @@ use super::identity::IdentityFindings;
 use super::rule::RULES;
 use super::*;
 use crate::record::{OdsCode, Registration};
-use crate::register::OrganisationKind;
+use crate::register::{GatewayFacts, GatewayKind, OrganisationKind};
 use crate::source::SourceRefusal;
 use crate::tabs::catalogue::Tab;
 
@@ -32,6 +32,7 @@ const GOOD: Talk = Talk {
     proxy: None,
     child: None,
     changed_mind: false,
+    to_this_use: None,
 };
 
 const OVERRIDE: Basis = Basis::Override {
@@ -76,6 +77,7 @@ fn good_before() -> BeforeInputs {
             until: today,
             tabs: TabCodes(TabSet::ALL),
             law: None,
+            gateway: None,
         }],
         asked: None,
         treatment_registered: Fact::Known(true),
@@ -114,6 +116,7 @@ fn good_source() -> AfterSourceInputs {
         restricted: Fact::Known(false),
         sharing: Fact::Known(SharingFact::Implied),
         remembered_opt_out: Fact::Known(None),
+        cleared: None,
     }
 }
 

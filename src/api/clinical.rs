@@ -16,7 +16,7 @@ use crate::release::{Clinical, Param, Released, Sight};
 use crate::smart::scope;
 use crate::tabs::catalogue::{Section, Tab, TabSet};
 use crate::tabs::params::params;
-use crate::tabs::{SearchAsk, SearchError, bundle, incomplete, search};
+use crate::tabs::{SearchAsk, SearchError, ToldTabs, bundle, incomplete, search};
 
 /// A search as it came in.
 pub struct SearchRequest {
@@ -47,7 +47,8 @@ impl Api {
                     entries: released.bitmap([&place]),
                     other_ids: Vec::new(),
                 };
-                self.disclose(visit, disclosure).await?;
+                let tabs = ToldTabs::of(&released, kind, &[], [&place]);
+                self.disclose_of(visit, disclosure, Some(&tabs)).await?;
                 let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
                     value.to_str().is_ok_and(|value| {
                         value
@@ -138,13 +139,15 @@ impl Api {
             entries: released.bitmap(selection.shown()),
             other_ids: Vec::new(),
         };
-        self.disclose(visit, disclosure).await?;
+        let tabs = ToldTabs::of(&released, kind, &request.params, selection.shown());
+        self.disclose_of(visit, disclosure, Some(&tabs)).await?;
         // Spliced only now: while rows wait for the disk, no bodies wait in memory (rust.md 6).
         let outcome = incomplete::outcome(&released, kind);
         let mut response = clinical_response(bundle::searchset(
             &released,
             &self.base,
             &selection,
+            &tabs,
             outcome.as_deref(),
         ));
         stamp(&mut response, &released);

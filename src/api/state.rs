@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::outcome::ApiError;
 use crate::access::Rule;
 use crate::audit::reader::AuditReader;
-use crate::audit::{AuditEntry, AuditLog, Disclosure, Interaction, Origin, What};
+use crate::audit::{Also, AuditEntry, AuditLog, Disclosure, Interaction, Origin, What};
 use crate::clock::SharedClock;
 use crate::fhir::PatientId;
 use crate::labelling::ExclusionsHandle;
@@ -20,6 +20,7 @@ use crate::smart::external::ExternalTokens;
 use crate::smart::id_token::UserNames;
 use crate::store::TokenStore;
 use crate::store::authorization::AuthorizationStore;
+use crate::tabs::ToldTabs;
 
 /// A held record is there in less than this: nothing else was waited for.
 const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(5);
@@ -151,6 +152,7 @@ impl Api {
             viewer: row.viewer.clone(),
             clinician: row.clinician.clone(),
             origin: visit.origin.clone(),
+            tabs: visit.occasion.tabs,
         };
         let looked_up = self.look_up.record(&ask).await.map_err(|error| match error {
             LookUpError::Audit => ApiError::audit_unavailable(),
@@ -183,7 +185,24 @@ impl Api {
     /// # Errors
     /// 503: no row, no data.
     pub async fn disclose(&self, visit: &Visit, disclosure: Disclosure) -> Result<(), ApiError> {
-        let entry = self.entry(visit, What::Disclosure(disclosure));
+        self.disclose_of(visit, disclosure, None).await
+    }
+
+    /// The same, with the tabs that were asked for and those of which something leaves (R034).
+    ///
+    /// # Errors
+    /// 503: no row, no data.
+    pub async fn disclose_of(
+        &self,
+        visit: &Visit,
+        disclosure: Disclosure,
+        tabs: Option<&ToldTabs>,
+    ) -> Result<(), ApiError> {
+        let mut entry = self.entry(visit, What::Disclosure(disclosure));
+        if let Some(tabs) = tabs {
+            entry.also.asked = tabs.asked;
+            entry.also.returned = Some(tabs.returned);
+        }
         self.write(entry).await?;
         self.occasions.decision_is_kept(&visit.occasion);
         Ok(())
@@ -257,10 +276,11 @@ impl Api {
         entry.patient = Some(visit.patient.clone());
         entry.occasion = Some(row.id.clone());
         entry.purpose.clone_from(&row.purpose);
-        entry.basis = match (&row.consent, &row.override_reason) {
-            (Some(consent), _) => Some(format!("consent:{consent}")),
-            (None, Some((reason, _))) => Some(format!("override:{reason}")),
-            (None, None) => None,
+        entry.basis = row.basis();
+        entry.also = Also {
+            site: row.site.clone(),
+            gateway: row.gateway,
+            ..Also::default()
         };
         entry.tabs = visit.occasion.tabs;
         entry.decision = Some(visit.occasion.decided.text.clone());

@@ -2,6 +2,7 @@
 //!
 //! Invariants: never runs after the answer; cannot be switched off; holds no clinical content, only ids.
 
+mod also;
 pub mod bounded;
 pub mod consistency;
 pub mod fhir;
@@ -11,6 +12,8 @@ pub mod reader;
 pub mod row;
 pub mod signed;
 pub mod verify;
+
+pub use also::{Also, FLAG, SAME_NAME};
 
 use std::net::IpAddr;
 
@@ -73,6 +76,8 @@ pub struct AuditEntry {
     pub token: Option<String>,
     /// Digests of what is stored beside the trail and must stay as it is ([`crate::store::bound`]).
     pub binds: Vec<merkle::Hash>,
+    /// What has no column: site, legal gateway, tabs asked for and returned.
+    pub also: Also,
 }
 
 impl AuditEntry {
@@ -100,6 +105,7 @@ impl AuditEntry {
             exclusions: None,
             token: None,
             binds: Vec::new(),
+            also: Also::default(),
         }
     }
 }

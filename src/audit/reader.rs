@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Also;
 use super::verify::TreeHead;
 use crate::fhir::{Kind, PatientId};
 use crate::record::OdsCode;
@@ -172,6 +173,14 @@ pub struct StoredEvent {
     pub binds: Vec<super::merkle::Hash>,
     /// Entries of the bitmap that no registered id stands for: 0 in a whole trail.
     pub unresolved: u32,
+}
+
+impl StoredEvent {
+    /// What it says beside its columns.
+    #[must_use]
+    pub fn also(&self) -> Also {
+        Also::of(self.decision.as_deref())
+    }
 }
 
 /// Who may look for events.

@@ -165,7 +165,8 @@ impl Row {
         Self::build(entry, Some((version.to_owned(), digest)))
     }
 
-    fn build(entry: AuditEntry, digest: Option<(String, Hash)>) -> Result<Self, AuditError> {
+    fn build(mut entry: AuditEntry, digest: Option<(String, Hash)>) -> Result<Self, AuditError> {
+        entry.decision = entry.also.beside(entry.decision.take());
         let salt = clock::random_bytes().map_err(|error| AuditError::Store(error.to_string()))?;
         let mut row = Self {
             id: clock::new_id(),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::fail;
 use super::place::{Opened, Place, today};
+use crate::access::basis::{Basis, Talk};
 use crate::access::identity::IdentityFindings;
 use crate::access::{
     AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Proof, SharingFact,
@@ -19,7 +20,7 @@ use crate::occasion::RegisterView;
 use crate::oversight::difference::{CONSENT, OVERRIDE, changes};
 use crate::oversight::explain::{explain, moment, outcome, rules, stage, what_if};
 use crate::record::{NhsNumber, OdsCode};
-use crate::register::{Register, RegisterFiles};
+use crate::register::{GatewayKind, Register, RegisterFiles};
 use crate::sandbox::population;
 use crate::store::OccasionStore;
 use crate::store::holds::RegisterStore;
@@ -64,6 +65,12 @@ struct Facts {
     /// The clinician signed in, instead of being named by a client
     #[arg(long)]
     authenticated: bool,
+    /// For another use than direct care (v3-ActReason code), with whatever consent its legal gateway asks for
+    #[arg(long, conflicts_with = "by_override")]
+    purpose: Option<String>,
+    /// Has a national data opt-out, which counts where section 251 is the gateway
+    #[arg(long)]
+    national_opt_out: bool,
     /// Not registered for treatment at the viewing organisation
     #[arg(long)]
     not_registered_for_treatment: bool,
@@ -273,15 +280,15 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
         holds: &holds,
         today: today(),
     };
-    let basis = if facts.by_override { OVERRIDE } else { CONSENT };
-    let purposes: Vec<String> = if facts.by_override {
-        vec!["BTG", "ETREAT"]
-    } else {
-        vec!["TREAT"]
+    let purposes: Vec<String> = match (&facts.purpose, facts.by_override) {
+        (Some(purpose), _) => vec![purpose.as_str()],
+        (None, true) => vec!["BTG", "ETREAT"],
+        (None, false) => vec!["TREAT"],
     }
     .into_iter()
     .map(str::to_owned)
     .collect();
+    let basis = basis(&current, &viewer, facts);
     let clinician = view.clinician(&user, &viewer, &viewer);
     let role = clinician.known().map(|one| one.role.clone());
     let refusal = store.standing_refusal(&viewer, &user, &patient, now)?;
@@ -299,10 +306,8 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
         refusal_stands: Fact::Known(refusal.is_some()),
         basis: Fact::Known(basis),
     };
-    let protocol = Inputs::Before(before.clone())
-        .decide()
-        .protocol
-        .unwrap_or_default();
+    let first = Inputs::Before(before.clone()).decide();
+    let protocol = first.protocol.clone().unwrap_or_default();
     let trace = AfterTraceInputs {
         traced: Fact::Known(!facts.untraced),
         sensitive: Fact::Known(facts.sensitive),
@@ -337,16 +342,18 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
             SharingSaid::Unknown => Fact::Unknown,
         },
         remembered_opt_out: Fact::Known(store.remembered_opt_out(&patient)?),
+        cleared: (first.gateway == Some(GatewayKind::Section251))
+            .then_some(Fact::Known(!facts.national_opt_out)),
     };
     let mut out = String::new();
     writeln!(
         out,
         "could `{user}` for {viewer} see the tab `{}` of patient {patient}{}?",
         tab.code(),
-        if facts.by_override {
-            " by override"
-        } else {
-            " with consent"
+        match (&facts.purpose, facts.by_override) {
+            (Some(purpose), _) => format!(" for {purpose}"),
+            (None, true) => " by override".to_owned(),
+            (None, false) => " with consent".to_owned(),
         }
     )?;
     let taken = what_if(vec![
@@ -389,6 +396,26 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
         }
     }
     Ok((out, refused.is_none()))
+}
+
+/// The conversation or emergency to decide on; for another use, what its flow's gateway asks for.
+fn basis(register: &Register, viewer: &OdsCode, facts: &Facts) -> Basis {
+    let Some(purpose) = &facts.purpose else {
+        return if facts.by_override { OVERRIDE } else { CONSENT };
+    };
+    let consent = register.protocols.values().any(|flow| {
+        let gateway = flow.gateway.as_ref().map(|gateway| gateway.kind);
+        flow.viewer == *viewer
+            && flow.purposes.contains(purpose)
+            && gateway == Some(GatewayKind::ExplicitConsent)
+    });
+    match CONSENT {
+        Basis::Consent(talk) if consent => Basis::Consent(Talk {
+            to_this_use: Some(true),
+            ..talk
+        }),
+        _ => Basis::Gateway,
+    }
 }
 
 fn assumed(facts: &Facts) -> String {

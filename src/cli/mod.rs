@@ -9,6 +9,7 @@ mod help;
 mod hold;
 pub mod keys;
 mod map;
+mod national;
 mod opt_out;
 mod override_review;
 mod oversight;
@@ -115,6 +116,8 @@ enum Command {
     PasswordHash,
     /// Suspend, withdraw, revoke, and give back on an assurance
     Hold(hold::HoldCommand),
+    /// Load an answer of the national data opt-out service, for flows under section 251
+    NationalOptOut(national::NationalCommand),
     /// Reports: who looked, what is due, what was lost, the evidence pack …
     Report {
         #[command(subcommand)]
@@ -237,6 +240,9 @@ pub fn run() -> ExitCode {
         Command::Investigation(command) => block_on(oversight::case("investigations", command)),
         Command::Complaint(command) => block_on(oversight::case("complaints", command)),
         Command::Extract(command) => block_on(oversight::extract(command)),
+        Command::NationalOptOut(command) => {
+            block_on(async move { national::run(command).await.map(drop) })
+        }
         Command::Hold(command) => block_on(async move { hold::run(command).await.map(drop) }),
         Command::Mock {
             service,

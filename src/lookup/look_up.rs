@@ -15,8 +15,8 @@ use crate::labelling::{ExclusionList, ExclusionsHandle, PracticeRules, label};
 use crate::mapping::{MappingContext, Tables, map};
 use crate::record::date::london;
 use crate::record::{
-    GpRecord, LossCount, NhsNumber, OdsCode, Registration, Sharing, SourceFamily, Standing,
-    count_losses,
+    GpRecord, LossCount, Missing, NhsNumber, OdsCode, Registration, Sharing, SourceFamily,
+    Standing, count_losses,
 };
 use crate::register::{PracticeSource, RegisterHandle};
 use crate::release::{Held, HeldAsk, withhold};
@@ -25,9 +25,11 @@ use crate::source::http::SharedHttp;
 use crate::source::systmone::SystmOneAdapter;
 use crate::source::trace::{TraceAnswer, Tracer};
 use crate::source::{
-    BoxFuture, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceRefusal, SourceReply,
+    BoxFuture, Parts, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceRefusal,
+    SourceReply,
 };
 use crate::store::losses::LossStore;
+use crate::tabs::catalogue::{Tab, TabSet};
 use crate::tabs::lists::TabWording;
 use crate::telemetry::{Metrics, SourceOutcome};
 
@@ -111,12 +113,21 @@ pub enum LookUpError {
     Release(String),
 }
 
+/// What a record is held by. Another version of the exclusion list makes every record anew (R042); what was asked for in
+/// part never answers who needs more.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct HeldKey {
+    patient: PatientId,
+    practice: OdsCode,
+    exclusions: String,
+    parts: Parts,
+}
+
 /// Trace, sources and the hold.
 pub struct LookUp {
     parts: LookUpParts,
     adapters: Mutex<HashMap<PracticeSource, Arc<dyn SourceAdapter>>>,
-    /// Held by patient, practice and version of the exclusion list: another list makes every record anew (R042).
-    held: Cache<(PatientId, OdsCode, String), Arc<LookedUp>>,
+    held: Cache<HeldKey, Arc<LookedUp>>,
 }
 
 impl LookUp {
@@ -141,15 +152,24 @@ impl LookUp {
     /// See [`LookUpError`]; a failure is not held.
     pub async fn record(&self, ask: &FindAsk) -> Result<Arc<LookedUp>, LookUpError> {
         let exclusions = self.parts.exclusions.current();
-        let key = (
-            ask.patient.clone(),
-            ask.practice.clone(),
-            exclusions.version().to_owned(),
-        );
+        let whole = HeldKey {
+            patient: ask.patient.clone(),
+            practice: ask.practice.clone(),
+            exclusions: exclusions.version().to_owned(),
+            parts: Parts::Whole,
+        };
+        let parts = self.parts_for(ask);
+        // What is held whole has every part of it.
+        if parts != Parts::Whole
+            && let Some(held) = self.held.get(&whole).await
+        {
+            return Ok(held);
+        }
+        let key = HeldKey { parts, ..whole };
         let result = self
             .held
             .try_get_with(key, async {
-                self.look_up(ask, &exclusions).await.map(Arc::new)
+                self.look_up(ask, parts, &exclusions).await.map(Arc::new)
             })
             .await
             .map_err(|shared| LookUpError::clone(&shared));
@@ -161,13 +181,33 @@ impl LookUp {
 
     /// Lets go of what is held of this patient at this practice: a decision went against showing it.
     pub async fn forget(&self, patient: &PatientId, practice: &OdsCode) {
-        self.held
-            .invalidate(&(
-                patient.clone(),
-                practice.clone(),
-                self.parts.exclusions.current().version().to_owned(),
-            ))
-            .await;
+        for parts in Parts::ALL {
+            let key = HeldKey {
+                patient: patient.clone(),
+                practice: practice.clone(),
+                exclusions: self.parts.exclusions.current().version().to_owned(),
+                parts,
+            };
+            self.held.invalidate(&key).await;
+        }
+    }
+
+    /// No more than these tabs need, where the practice's source can be asked for less.
+    fn parts_for(&self, ask: &FindAsk) -> Parts {
+        let narrows = self
+            .parts
+            .register
+            .current()
+            .organisations
+            .get(&ask.practice)
+            .and_then(|practice| practice.source.as_ref())
+            .is_some_and(|source| source.narrows);
+        let medication: TabSet = [Tab::Medication, Tab::PatientDetails].into_iter().collect();
+        if narrows && !ask.tabs.is_empty() && ask.tabs.and(medication) == ask.tabs {
+            Parts::Medication
+        } else {
+            Parts::Whole
+        }
     }
 
     /// How many records are held now.
@@ -179,6 +219,7 @@ impl LookUp {
     async fn look_up(
         &self,
         ask: &FindAsk,
+        parts: Parts,
         exclusions: &ExclusionList,
     ) -> Result<LookedUp, LookUpError> {
         let register = self.parts.register.current();
@@ -197,6 +238,7 @@ impl LookUp {
             clinician: ask.clinician.clone(),
             message_id,
             asked_at,
+            parts,
         };
         let adapter = self.adapter(source);
         let start = Instant::now();
@@ -206,7 +248,7 @@ impl LookUp {
             .source(source.family, SourceOutcome::from(&reply), start.elapsed());
         let reply = reply.map_err(|error| LookUpError::Source(Arc::new(error)))?;
         let retrieved_at = self.parts.clock.now();
-        let record = match reply {
+        let mut record = match reply {
             SourceReply::Refused(refusal) => {
                 return Ok(LookedUp {
                     standing: None,
@@ -218,6 +260,10 @@ impl LookUp {
             }
             SourceReply::Record(record) => *record,
         };
+        if parts == Parts::Medication {
+            // Nobody who sees these sections gets this answer; if somebody did, they would not look empty.
+            record.missing.push(Missing::AllButMedication);
+        }
         let identity = identity(&record);
         let standing = record.standing.clone();
         let rules = PracticeRules {
@@ -234,17 +280,24 @@ impl LookUp {
         let held = match made {
             Some((held, losses)) => {
                 self.parts.metrics.losses(source.family, &losses);
-                // Written together: one commit for both.
+                // Written together: one commit for both. A part's report would stand in for that of the whole.
+                let keep = async {
+                    match parts {
+                        Parts::Whole => {
+                            let (practice, patient) = (ask.practice.clone(), ask.patient.clone());
+                            self.parts
+                                .losses
+                                .keep_losses(practice, patient, retrieved_at, losses)
+                                .await
+                        }
+                        Parts::Medication => Ok(()),
+                    }
+                };
                 let (registered, kept) = tokio::join!(
                     self.parts
                         .audit
                         .register_version(held.version(), held.patient(), held.ids()),
-                    self.parts.losses.keep_losses(
-                        ask.practice.clone(),
-                        ask.patient.clone(),
-                        retrieved_at,
-                        losses
-                    ),
+                    keep,
                 );
                 registered.map_err(|_| LookUpError::Audit)?;
                 if let Err(error) = kept {

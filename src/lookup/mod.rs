@@ -8,6 +8,7 @@ use crate::fhir::PatientId;
 use crate::record::{NhsNumber, OdsCode, Standing};
 use crate::source::trace::TraceAnswer;
 use crate::source::{BoxFuture, SourceError, SourceRefusal};
+use crate::tabs::catalogue::TabSet;
 
 /// A record to find, for an occasion that is about to open.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct FindAsk {
     pub clinician: String,
     /// The request that needs it, for the trail.
     pub origin: Origin,
+    /// The tabs that it is needed for: no more is asked of a source that can be asked for less (R034).
+    pub tabs: TabSet,
 }
 
 /// What the source says about whether the record may be shown. The record itself stays inside, held for the first read.

@@ -4,7 +4,7 @@
 use super::{SectionGap, admission};
 use crate::mapping::tables::Tables;
 use crate::record::Missing;
-use crate::tabs::catalogue::{Section, TABS};
+use crate::tabs::catalogue::{Section, TABS, Tab};
 
 /// What is always said of a section, and which ones miss a part. A section that is not whole says only that.
 pub fn gaps(tables: &Tables, missing: &[Missing]) -> Vec<SectionGap> {
@@ -55,6 +55,11 @@ fn sections(part: Missing) -> Vec<Section> {
             S::ProblemsCurrent,
             S::ProblemsPast,
         ],
+        Missing::AllButMedication => TABS
+            .into_iter()
+            .filter(|tab| !matches!(tab, Tab::Medication | Tab::PatientDetails))
+            .flat_map(|tab| tab.sections().iter().copied())
+            .collect(),
         // An investigation holds results of every class, and may hold a reading or a diagnosis.
         Missing::Report | Missing::Any => TABS
             .into_iter()

@@ -1,15 +1,17 @@
 //! From what was said to what was ticked: names and words stay outside the decision.
 
-use super::{AskedBasis, ChildView, ConsentTalk, Proxy};
+use super::{AskedBasis, ChildView, ConsentTalk, OccasionAsk, Proxy};
+use crate::access::DIRECT_CARE;
 use crate::access::basis::{
     Answer, Basis, ChildFacts, ChildSays, OverrideReason, ProxyBasis, ProxyFacts, Talk, Words,
 };
 
 impl AskedBasis {
-    /// What a decision looks at.
-    pub(super) fn facts(&self) -> Basis {
+    /// What a decision looks at, where this is asked for these purposes.
+    pub(super) fn facts(&self, purposes: &[String]) -> Basis {
         match self {
-            Self::Consent(talk) => Basis::Consent(talk.facts()),
+            Self::Gateway => Basis::Gateway,
+            Self::Consent(talk) => Basis::Consent(talk.facts(purposes)),
             Self::Override { reason, text } => Basis::Override {
                 reason: OverrideReason::from_code(reason),
                 words: Words::weigh(text),
@@ -17,19 +19,37 @@ impl AskedBasis {
         }
     }
 
-    /// v3-ActReason codes: an override breaks the glass for emergency treatment.
+    /// v3-ActReason codes: an override breaks the glass for emergency treatment. With another use it does not go together,
+    /// and stays visible beside it.
+    pub(super) fn purposes(&self, claimed: &[String]) -> Vec<String> {
+        let glass = ["BTG", "ETREAT"].map(str::to_owned);
+        let others = claimed
+            .iter()
+            .filter(|one| !DIRECT_CARE.contains(&one.as_str()));
+        match self {
+            Self::Consent(_) | Self::Gateway => claimed.to_vec(),
+            Self::Override { .. } => glass.into_iter().chain(others.cloned()).collect(),
+        }
+    }
+}
+
+impl OccasionAsk {
+    /// What the record is asked for.
     pub(super) fn purposes(&self) -> Vec<String> {
-        let codes: &[&str] = match self {
-            Self::Consent(_) => &["TREAT"],
-            Self::Override { .. } => &["BTG", "ETREAT"],
-        };
-        codes.iter().map(|code| (*code).to_owned()).collect()
+        self.basis.purposes(&self.clinician.purposes)
+    }
+
+    /// On what basis, as a decision looks at it.
+    pub(super) fn facts(&self) -> Basis {
+        self.basis.facts(&self.clinician.purposes)
     }
 }
 
 impl ConsentTalk {
-    pub(super) fn facts(&self) -> Talk {
+    pub(super) fn facts(&self, purposes: &[String]) -> Talk {
+        let names_it = |named: &String| matches!(purposes, [one] if one == named);
         Talk {
+            to_this_use: self.purpose.as_ref().map(names_it),
             asked: self.asked,
             answer: match self.answer.as_deref() {
                 Some("yes") => Answer::Yes,

@@ -346,6 +346,10 @@ mod tests {
             withdrawn_at: None,
             register_hash: String::new(),
             assurance: "asserted".to_owned(),
+            site: None,
+            gateway: None,
+            asked: None,
+            same_name: false,
         }
     }
 

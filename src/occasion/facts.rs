@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use crate::access::{ClinicianFacts, Fact, PracticeFacts, ProtocolFacts, TabCodes, ViewerFacts};
 use crate::record::OdsCode;
 use crate::record::date::london;
-use crate::register::{Holds, Organisation, OrganisationKind, Register};
+use crate::register::{Holds, LegalGateway, Organisation, OrganisationKind, Register};
 
 /// The register and the holds, both taken once for one decision.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +110,7 @@ impl RegisterView<'_> {
                         .unwrap_or_default(),
                 ),
                 law: Some(protocol.law_for(purposes).clone()),
+                gateway: protocol.gateway.as_ref().map(LegalGateway::facts),
             })
             .collect()
     }

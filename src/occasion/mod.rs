@@ -12,6 +12,7 @@ mod point_of_care;
 mod read;
 mod recheck;
 mod seal;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -29,6 +30,7 @@ use jiff::Timestamp;
 
 use crate::fhir::PatientId;
 use crate::record::{NhsNumber, OdsCode};
+use crate::register::GatewayKind;
 use crate::tabs::catalogue::TabSet;
 
 /// The clinician as the client's signed assertion names them; role and standing come from the register, never from here.
@@ -44,6 +46,16 @@ pub struct ClinicianClaim {
     pub organisation: OdsCode,
     /// How the identity is known: `asserted` by the client's organisation, or `authenticated` here.
     pub assurance: &'static str,
+    /// v3-ActReason codes as claimed: `TREAT`, or another use (S3).
+    pub purposes: Vec<String>,
+    /// The organisation's site or service that asks, where it is named (R158).
+    pub site: Option<OdsCode>,
+}
+
+/// The purpose of whoever signs in on the pages, and of every request that names no other.
+#[must_use]
+pub fn direct_care() -> Vec<String> {
+    vec!["TREAT".to_owned()]
 }
 
 /// A wish to open an occasion, from the token endpoint or the authorize pages.
@@ -79,6 +91,8 @@ pub enum AskedBasis {
         /// In the clinician's words; too short or boilerplate is refused (R091).
         text: String,
     },
+    /// Nothing beside the legal gateway of a flow that is not for direct care.
+    Gateway,
 }
 
 /// What `treatment` has to be: the viewer's own worklist says who is registered for treatment (R104).
@@ -110,6 +124,9 @@ pub struct ConsentTalk {
     pub child: Option<ChildView>,
     /// The patient changed their mind after a refusal.
     pub changed_mind: Option<bool>,
+    /// What the patient was asked about, where that was not their treatment: a v3-ActReason code (S3: consent to this use).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
 }
 
 /// Who answers for the patient.
@@ -141,7 +158,7 @@ pub struct OpenOccasion {
     pub id: String,
     /// Whose record.
     pub patient: PatientId,
-    /// `Consent/<id>`, or `None` for an override.
+    /// `Consent/<id>`, or `None` for an override and for a gateway that needs none.
     pub consent: Option<String>,
     /// What may be seen.
     pub tabs: TabSet,
@@ -149,6 +166,26 @@ pub struct OpenOccasion {
     pub expires_at: Timestamp,
     /// The clinician (username in the register).
     pub clinician: String,
+    /// Tabs that were asked for; `None`: none was named.
+    pub asked: Option<TabSet>,
+    /// All that protocol and role give.
+    pub covered: TabSet,
+    /// The viewer's site that asked.
+    pub site: Option<OdsCode>,
+    /// Purposes, v3-ActReason codes.
+    pub purpose: Vec<String>,
+    /// The legal gateway, where the purpose is not direct care.
+    pub gateway: Option<GatewayKind>,
+    /// Another patient of the viewer's worklist has the same name.
+    pub same_name: bool,
+}
+
+impl OpenOccasion {
+    /// Direct care, or another use (S3)?
+    #[must_use]
+    pub fn is_direct_care(&self) -> bool {
+        self.gateway.is_none()
+    }
 }
 
 /// Why no occasion was opened, in the three ways that a caller may learn it (sandbox.md, refusal table).

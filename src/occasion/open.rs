@@ -10,22 +10,23 @@ use super::facts::{RegisterView, day_of};
 use super::trail::Trail;
 use super::{AskedBasis, OccasionAsk, OccasionRefusal, OpenOccasion, SealKey, WORKLIST};
 use crate::access::basis::Basis;
-use crate::access::identity::{IdentityFindings, Person, age_band};
+use crate::access::identity::age_band;
 use crate::access::{
-    AddressRanges, AfterSourceInputs, AfterTraceInputs, BeforeInputs, Decision, Fact, Inputs,
-    Proof, Rule, RuleOutcome, SharingFact, TabCodes,
+    AddressRanges, AfterTraceInputs, BeforeInputs, Decision, Fact, Inputs, Proof, Rule,
+    RuleOutcome, TabCodes,
 };
-use crate::audit::{AccessStep, AuditLog, What};
+use crate::audit::{AccessStep, Also, AuditLog, What};
 use crate::clock::{LatestTime, SharedClock, new_id};
 use crate::fhir::{IdKey, PatientId};
-use crate::lookup::{FindAsk, Finder, Found};
+use crate::lookup::{FindAsk, Finder};
 use crate::record::OdsCode;
+use crate::record::names::share_a_family_name;
 use crate::register::RegisterHandle;
-use crate::source::SourceRefusal;
 use crate::source::trace::{TraceAnswer, Traced};
 use crate::source::worklist::Worklist;
 use crate::store::bound::Bound;
-use crate::store::{AlertRow, OccasionRow, OccasionStore, RefusalRow, StoreError};
+use crate::store::{AlertRow, OccasionRow, OccasionStore, RefusalRow, StoreError, basis_with};
+use crate::tabs::catalogue::TabSet;
 
 /// The clock of the machine is well behind what it has shown before.
 pub const CLOCK_MOVED_BACK: &str = "clock-moved-back";
@@ -83,6 +84,15 @@ pub struct OccasionParts {
     pub network: AddressRanges,
 }
 
+/// What the way to an occasion told beside the decision.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// A refusal stood, which is now lifted.
+    refusal_stood: bool,
+    /// Another patient of the viewer's worklist has the same name.
+    same_name: bool,
+}
+
 /// Opens, resumes, withdraws and checks occasions.
 pub struct Occasions {
     pub(super) parts: OccasionParts,
@@ -132,7 +142,7 @@ impl Occasions {
         };
         let mut trail = self.trail(&ask, &patient, &view);
         let step = match ask.basis {
-            AskedBasis::Consent(_) => AccessStep::Occasion,
+            AskedBasis::Consent(_) | AskedBasis::Gateway => AccessStep::Occasion,
             AskedBasis::Override { .. } => AccessStep::Override,
         };
 
@@ -141,10 +151,11 @@ impl Occasions {
                 .unavailable(self.now(), step, CLOCK_MOVED_BACK, &CLOCK_MOVED_BACK)
                 .await);
         }
-        let (allowed, stands) = self
+        let (allowed, known) = self
             .decide_before(&ask, &patient, &view, &mut trail, step)
             .await?;
         trail.tabs = allowed.tabs;
+        trail.basis = basis_with(trail.basis.take(), allowed.gateway);
         trail.write(self.now(), What::Intent, None).await?;
 
         let protocol = allowed.protocol.as_deref().unwrap_or_default();
@@ -161,6 +172,7 @@ impl Occasions {
             viewer: ask.viewer.clone(),
             clinician: ask.clinician.username.clone(),
             origin: ask.origin.clone(),
+            tabs: allowed.tabs,
         };
         let found = match self.parts.finder.find(find).await {
             Ok(found) => found,
@@ -171,7 +183,7 @@ impl Occasions {
             }
         };
         let inputs = match self
-            .source_inputs(&patient, &practice, &traced, &found)
+            .source_inputs(&patient, &practice, &traced, &found, allowed.gateway)
             .await
         {
             Ok(inputs) => inputs,
@@ -187,11 +199,17 @@ impl Occasions {
             return Err(trail.refuse(self.now(), step, rule).await);
         }
 
-        self.keep(&ask, patient, practice, allowed, stands, trail, step)
+        trail.same_family_name = view
+            .register
+            .users
+            .get(&ask.clinician.username)
+            .zip(traced.family.as_deref())
+            .is_some_and(|(user, family)| share_a_family_name(&user.name, family));
+        self.keep(&ask, patient, practice, allowed, known, trail, step)
             .await
     }
 
-    /// The decision before any look-up. Gives the decision, and whether a refusal stood that is now lifted.
+    /// The decision before any look-up. Gives the decision, and what else was learnt on the way.
     async fn decide_before(
         &self,
         ask: &OccasionAsk,
@@ -199,7 +217,7 @@ impl Occasions {
         view: &RegisterView<'_>,
         trail: &mut Trail<'_>,
         step: AccessStep,
-    ) -> Result<(Decision, bool), OccasionRefusal> {
+    ) -> Result<(Decision, Known), OccasionRefusal> {
         let mut inputs = self.before_inputs(ask, view);
         let inside = Inputs::Before(inputs.clone()).decide();
         let outside_waits = |rule: Rule| {
@@ -210,10 +228,11 @@ impl Occasions {
                 .any(|(r, _)| *r == rule)
         };
         if let Some(rule) = inside.denied_by().filter(|rule| outside_waits(*rule)) {
-            trail.decide(Inputs::Before(inputs));
+            trail.also.gateway = trail.decide(Inputs::Before(inputs)).gateway;
             return Err(trail.refuse(self.now(), step, rule).await);
         }
 
+        let mut known = Known::default();
         inputs.treatment_registered = if ask.treatment == WORKLIST {
             match self
                 .parts
@@ -221,7 +240,10 @@ impl Occasions {
                 .registered(&ask.viewer, &ask.nhs_number)
                 .await
             {
-                Ok(registered) => Fact::Known(registered),
+                Ok(on) => {
+                    known.same_name = on.registered && on.same_name;
+                    Fact::Known(on.registered)
+                }
                 Err(error) => {
                     return Err(trail
                         .unavailable(self.now(), step, "worklist-unavailable", &error)
@@ -237,7 +259,7 @@ impl Occasions {
             patient,
             self.now(),
         );
-        let stands = match standing {
+        known.refusal_stood = match standing {
             Ok(row) => row.is_some(),
             Err(error) => {
                 return Err(trail
@@ -245,13 +267,17 @@ impl Occasions {
                     .await);
             }
         };
-        inputs.refusal_stands = Fact::Known(stands);
+        inputs.refusal_stands = Fact::Known(known.refusal_stood);
 
         let registered = inputs.treatment_registered == Fact::Known(true);
-        let declines = ask.basis.facts().declines();
+        let declines = ask.facts().declines();
         let decision = trail.decide(Inputs::Before(inputs));
+        trail.also.gateway = decision.gateway;
+        // Some gateways are not for a viewer's own patients: what is said to them is heard all the same (R171).
+        let may_ask = (Rule::TreatmentRegistered, RuleOutcome::Pass);
+        let heard = registered || (decision.gateway.is_some() && decision.rules.contains(&may_ask));
         if declines
-            && registered
+            && heard
             && let Err(error) = self.keep_refusal(ask, patient).await
         {
             return Err(trail
@@ -259,7 +285,7 @@ impl Occasions {
                 .await);
         }
         match verdict(&decision) {
-            Ok(()) => Ok((decision, stands)),
+            Ok(()) => Ok((decision, known)),
             Err(rule) => Err(trail.refuse(self.now(), step, rule).await),
         }
     }
@@ -276,14 +302,14 @@ impl Occasions {
             network_allowed: self.network(ask.origin.address),
             client_authenticated: view.client(&ask.client_id, &ask.viewer),
             viewer: view.viewer(&ask.viewer),
-            protocols: view.protocols(&ask.viewer, role, None, &ask.basis.purposes()),
+            protocols: view.protocols(&ask.viewer, role, None, &ask.purposes()),
             clinician,
             terms: view.register.agreement.terms.clone(),
-            purposes: ask.basis.purposes(),
+            purposes: ask.purposes(),
             asked: ask.tabs.map(TabCodes),
             treatment_registered: Fact::NotAsked,
             refusal_stands: Fact::NotAsked,
-            basis: Fact::Known(ask.basis.facts()),
+            basis: Fact::Known(ask.facts()),
         }
     }
 
@@ -308,7 +334,7 @@ impl Occasions {
             answer,
             &ask.viewer,
             protocol,
-            (ask.basis.facts(), Proof::of(ask.clinician.assurance)),
+            (ask.facts(), Proof::of(ask.clinician.assurance)),
             view,
         );
         trail.practice = traced.as_ref().and_then(|traced| traced.practice.clone());
@@ -318,101 +344,6 @@ impl Occasions {
             (Err(rule), _) => Err(trail.refuse(self.now(), step, rule).await),
             (Ok(()), None) => Err(trail.refuse(self.now(), step, Rule::NumberTraced).await),
         }
-    }
-
-    /// What the source's answer comes to, with the memory of opt-outs brought up to date by it (R008, R064).
-    ///
-    /// To be asked again whenever a record is fetched afresh inside an occasion, with [`crate::access::after_source`].
-    ///
-    /// # Errors
-    /// The memory cannot be read or written.
-    pub async fn source_inputs(
-        &self,
-        patient: &PatientId,
-        practice: &OdsCode,
-        traced: &Traced,
-        found: &Found,
-    ) -> Result<AfterSourceInputs, StoreError> {
-        let standing = found.standing.as_ref();
-        let identity = standing.map(|_| {
-            IdentityFindings::compare(
-                &Person {
-                    family: traced.family.as_deref(),
-                    given: traced.given.as_deref(),
-                    birth_date: traced.birth_date.as_deref(),
-                },
-                &Person {
-                    family: found.identity.family.as_deref(),
-                    given: found.identity.given.as_deref(),
-                    birth_date: found.identity.birth_date.as_deref(),
-                },
-            )
-        });
-        let fully_registered = standing.map_or(Fact::Unknown, |standing| {
-            AfterSourceInputs::registration(&standing.registration)
-        });
-        let sharing = standing.map_or(Fact::Unknown, |standing| standing.sharing.into());
-        // Another person's flag, or that of a passing registration, is not this patient's choice at their practice.
-        let theirs = found.refusal.is_none()
-            && identity.is_some_and(IdentityFindings::agrees)
-            && fully_registered == Fact::Known(true);
-        let said = match found.refusal {
-            Some(SourceRefusal::Dissent) => Some(SharingFact::OptedOut),
-            Some(_) => None,
-            None => sharing.known().copied().filter(|_| theirs),
-        };
-        let remembered = self.remember(patient, practice, said).await?;
-        // What a practice decided here stands whatever its system says: it can only take away.
-        let sharing = match self.parts.store.decided_opt_out(patient, practice)? {
-            Some(_) => Fact::Known(SharingFact::OptedOut),
-            None => sharing,
-        };
-        Ok(AfterSourceInputs {
-            practice: practice.clone(),
-            refusal: found.refusal,
-            identity: Fact::known_or_unknown(identity),
-            fully_registered,
-            restricted: Fact::known_or_unknown(standing.map(|standing| standing.restricted)),
-            sharing,
-            remembered_opt_out: Fact::Known(remembered),
-        })
-    }
-
-    /// Brings the memory of opt-outs up to date, and gives what it holds then.
-    async fn remember(
-        &self,
-        patient: &PatientId,
-        practice: &OdsCode,
-        said: Option<SharingFact>,
-    ) -> Result<Option<OdsCode>, StoreError> {
-        // A patient who opted out at more practices than this in a lifetime stays opted out.
-        const PRACTICES: usize = 32;
-        let store = &self.parts.store;
-        if said == Some(SharingFact::OptedOut) {
-            store
-                .remember_sharing(patient, practice, true, self.now())
-                .await?;
-        }
-        let mut remembered = store.remembered_opt_out(patient)?;
-        if remembered.is_some() {
-            store.lift_by_opt_in(patient, practice).await?;
-            remembered = store.remembered_opt_out(patient)?;
-        }
-        for _ in 0..PRACTICES {
-            let lifted = match (&remembered, said) {
-                (Some(_), Some(SharingFact::Express)) => true,
-                (Some(at), Some(SharingFact::Implied)) => at == practice,
-                _ => false,
-            };
-            let Some(at) = remembered.as_ref().filter(|_| lifted) else {
-                break;
-            };
-            store
-                .remember_sharing(patient, at, false, self.now())
-                .await?;
-            remembered = store.remembered_opt_out(patient)?;
-        }
-        Ok(remembered)
     }
 
     #[expect(
@@ -425,7 +356,7 @@ impl Occasions {
         patient: PatientId,
         practice: OdsCode,
         allowed: Decision,
-        refusal_stood: bool,
+        known: Known,
         mut trail: Trail<'_>,
         step: AccessStep,
     ) -> Result<OpenOccasion, OccasionRefusal> {
@@ -473,12 +404,16 @@ impl Occasions {
             withdrawn_at: None,
             register_hash: trail.policy.clone(),
             assurance: ask.clinician.assurance.to_owned(),
+            site: ask.clinician.site.clone(),
+            gateway: allowed.gateway,
+            asked: ask.tabs.map(TabSet::bits),
+            same_name: known.same_name,
         };
         let ends_at = row.ends_at;
         let binds = std::iter::once(row.digest())
             .chain(alert.as_ref().map(Bound::digest))
             .collect();
-        if refusal_stood
+        if known.refusal_stood
             && let Err(error) = store
                 .lift_refusal(&ask.viewer, &ask.clinician.username, &patient, now)
                 .await
@@ -488,12 +423,19 @@ impl Occasions {
         if let Err(error) = store.insert_occasion(row, alert).await {
             return Err(trail.unavailable(now, step, unavailable, &error).await);
         }
-        trail.binds = binds;
         trail.occasion = Some(id.clone());
         if let Some(consent) = &consent {
-            trail.basis = Some(format!("consent:{consent}"));
+            let given = Some(format!("consent:{consent}"));
+            trail.basis = basis_with(given, allowed.gateway);
         }
-        if let Err(refusal) = trail.write(self.now(), What::Access(step), None).await {
+        let flagged = trail.flag_same_name(self.now()).await;
+        // After the flag: one row tells of the occasion, and holds it to what it is.
+        trail.binds = binds;
+        let written = match flagged {
+            Ok(()) => trail.write(self.now(), What::Access(step), None).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = written {
             // Nobody has heard of it yet; without its row it must not stay open either.
             if let Err(error) = store.withdraw_occasion(&id, self.now()).await {
                 tracing::error!(%error, request = %ask.origin.request_id, "an occasion without audit row stays open, unknown to all");
@@ -507,6 +449,12 @@ impl Occasions {
             tabs: allowed.tabs,
             expires_at: ends_at,
             clinician: ask.clinician.username.clone(),
+            asked: ask.tabs,
+            covered: allowed.covered,
+            site: ask.clinician.site.clone(),
+            purpose: trail.purpose.clone(),
+            gateway: allowed.gateway,
+            same_name: known.same_name,
         })
     }
 
@@ -526,7 +474,7 @@ impl Occasions {
     fn trail(&self, ask: &OccasionAsk, patient: &PatientId, view: &RegisterView<'_>) -> Trail<'_> {
         let user = view.register.users.get(&ask.clinician.username);
         let basis = match &ask.basis {
-            AskedBasis::Consent(_) => None,
+            AskedBasis::Consent(_) | AskedBasis::Gateway => None,
             AskedBasis::Override { reason, .. } => {
                 crate::access::basis::OverrideReason::from_code(reason)
                     .map(|reason| format!("override:{}", reason.code()))
@@ -543,12 +491,18 @@ impl Occasions {
             patient: Some(patient.clone()),
             practice: None,
             occasion: None,
-            purpose: ask.basis.purposes(),
+            purpose: ask.purposes(),
             basis,
             tabs: ask.tabs.unwrap_or_default(),
             policy: view.register.hash.clone(),
             decisions: Vec::new(),
             binds: Vec::new(),
+            also: Also {
+                site: ask.clinician.site.clone(),
+                asked: ask.tabs,
+                ..Also::default()
+            },
+            same_family_name: false,
         }
     }
 

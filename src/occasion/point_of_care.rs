@@ -10,7 +10,7 @@ use super::facts::{RegisterView, day_of};
 use super::trail::Trail;
 use super::{ClinicianClaim, OccasionRefusal, Occasions};
 use crate::access::{BeforeInputs, Decision, Fact, Inputs, Rule, RuleOutcome};
-use crate::audit::{AccessStep, Origin};
+use crate::audit::{AccessStep, Also, Origin};
 use crate::fhir::PatientId;
 use crate::record::{NhsNumber, OdsCode};
 use crate::source::worklist::{Directory, Listed};
@@ -276,6 +276,8 @@ impl PointOfCare {
             policy: register.hash.clone(),
             decisions: Vec::new(),
             binds: Vec::new(),
+            also: Also::default(),
+            same_family_name: false,
         }
     }
 

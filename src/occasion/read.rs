@@ -7,8 +7,8 @@ use super::facts::{RegisterView, day_of};
 use super::open::{CLOCK_MOVED_BACK, verdict};
 use super::trail::{Trail, told};
 use super::{ClinicianClaim, OccasionRefusal, Occasions, OpenOccasion, SealError};
-use crate::access::{Fact, Inputs, OccasionFacts, Proof, ReadInputs, Rule, TabCodes};
-use crate::audit::{AccessStep, Origin, What};
+use crate::access::{DIRECT_CARE, Fact, Inputs, OccasionFacts, Proof, ReadInputs, Rule, TabCodes};
+use crate::audit::{AccessStep, Also, Origin, What};
 use crate::record::NhsNumber;
 use crate::store::{LookedAt, OccasionRow, StoreError};
 use crate::tabs::catalogue::TabSet;
@@ -108,6 +108,9 @@ impl Occasions {
                 // What was opened by somebody who proved who they are is not taken up on somebody's word.
                 && (Proof::of(&row.assurance) == Proof::Asserted
                     || Proof::of(clinician.assurance) == Proof::Authenticated)
+                // Another site, and another use than the occasion was opened for, are other occasions.
+                && (clinician.site.is_none() || row.site == clinician.site)
+                && is_for(row, &clinician.purposes)
         });
         let Some(row) = own else {
             return Err(trail.refuse(now, step, Rule::OccasionOpen).await);
@@ -126,6 +129,12 @@ impl Occasions {
             tabs: decision.tabs,
             expires_at: row.ends_at,
             clinician: row.clinician,
+            asked: row.asked.map(TabSet::from_bits),
+            covered: decision.covered,
+            site: row.site,
+            purpose: row.purpose,
+            gateway: row.gateway,
+            same_name: row.same_name,
         })
     }
 
@@ -275,7 +284,22 @@ impl Occasions {
             policy: register.hash.clone(),
             decisions: Vec::new(),
             binds: Vec::new(),
+            also: Also {
+                site: clinician.site.clone(),
+                ..Also::default()
+            },
+            same_family_name: false,
         }
+    }
+}
+
+/// The occasion was opened for what is claimed now. Within direct care an occasion that began by an override goes on.
+fn is_for(row: &OccasionRow, claimed: &[String]) -> bool {
+    match row.gateway {
+        None => claimed
+            .iter()
+            .all(|purpose| DIRECT_CARE.contains(&purpose.as_str())),
+        Some(_) => row.purpose == claimed,
     }
 }
 
@@ -286,10 +310,12 @@ impl Trail<'_> {
         self.occasion = Some(row.id.clone());
         self.purpose.clone_from(&row.purpose);
         self.tabs = TabSet::from_bits(row.tabs);
-        self.basis = match (&row.consent, &row.override_reason) {
-            (Some(consent), _) => Some(format!("consent:{consent}")),
-            (None, Some((reason, _))) => Some(format!("override:{reason}")),
-            (None, None) => None,
+        self.basis = row.basis();
+        self.also = Also {
+            site: row.site.clone(),
+            gateway: row.gateway,
+            asked: row.asked.map(TabSet::from_bits),
+            returned: None,
         };
     }
 }

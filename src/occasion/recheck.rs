@@ -67,7 +67,7 @@ impl Occasions {
             .filter(|traced| traced.practice.as_ref() == Some(&row.practice))
             .ok_or(ReadRefusal::Rule(Rule::FullyRegistered))?;
         let inputs = self
-            .source_inputs(&row.patient, &row.practice, &traced, found)
+            .source_inputs(&row.patient, &row.practice, &traced, found, row.gateway)
             .await
             .map_err(|error| unavailable("store", &error))?;
         verdict(&Inputs::AfterSource(inputs).decide()).map_err(|rule| {
@@ -81,7 +81,8 @@ impl Occasions {
     /// The basis that the occasion was opened on; `None` where the row cannot be read.
     fn row_basis(&self, row: &OccasionRow) -> Option<Basis> {
         match (self.talk(row).ok()?, &row.override_reason) {
-            (Some(talk), None) => Some(Basis::Consent(talk.facts())),
+            (Some(talk), None) => Some(Basis::Consent(talk.facts(&row.purpose))),
+            (None, None) if row.gateway.is_some() => Some(Basis::Gateway),
             // Its words were weighed at the opening.
             (None, Some((reason, _))) => Some(Basis::Override {
                 reason: Some(OverrideReason::from_code(reason)?),

@@ -18,7 +18,7 @@ use crate::record::{Registration, Sharing, Standing};
 use crate::register::{Holds, RegisterHandle};
 use crate::sandbox::register::tests::sandbox_register;
 use crate::source::trace::{TraceAnswer, Traced};
-use crate::source::worklist::Worklist;
+use crate::source::worklist::{OnWorklist, Worklist};
 use crate::source::{BoxFuture, SourceError, SourceRefusal};
 use crate::store::{AlertRow, OccasionRow, OccasionStore, RefusalRow, StoreError, Stored};
 use crate::tabs::catalogue::{Tab, TabSet};
@@ -107,10 +107,14 @@ impl Worklist for Outside {
         &'a self,
         _: &'a OdsCode,
         _: &'a NhsNumber,
-    ) -> BoxFuture<'a, Result<bool, SourceError>> {
+    ) -> BoxFuture<'a, Result<OnWorklist, SourceError>> {
         Box::pin(async {
             self.call("worklist");
-            self.world().registered.ok_or_else(down)
+            let registered = self.world().registered.ok_or_else(down)?;
+            Ok(OnWorklist {
+                registered,
+                same_name: false,
+            })
         })
     }
 }
@@ -428,6 +432,8 @@ fn claim(username: &str, organisation: &str) -> ClinicianClaim {
         claimed_role: Some("consultant".to_owned()),
         organisation: OdsCode(organisation.to_owned()),
         assurance: "asserted",
+        purposes: direct_care(),
+        site: None,
     }
 }
 

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::OccasionRefusal;
 use crate::access::{Decision, DecisionRecord, Inputs, Rule};
-use crate::audit::{AccessStep, AuditEntry, AuditLog, Origin, What};
+use crate::audit::{
+    AccessStep, Also, AuditEntry, AuditLog, FLAG, Interaction, Origin, Overseen, SAME_NAME, What,
+};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
 use crate::tabs::catalogue::TabSet;
@@ -28,6 +30,9 @@ pub(super) struct Trail<'a> {
     pub decisions: Vec<DecisionRecord>,
     /// Digests of what was stored with the row.
     pub binds: Vec<crate::audit::merkle::Hash>,
+    pub also: Also,
+    /// Clinician and patient share a family name.
+    pub same_family_name: bool,
 }
 
 impl Trail<'_> {
@@ -74,11 +79,32 @@ impl Trail<'_> {
             exclusions: None,
             token: None,
             binds: self.binds.clone(),
+            also: self.also.clone(),
         };
         self.log.write(entry).await.map_err(|error| {
             tracing::error!(%error, request = %self.origin.request_id, "no audit row, so no access");
             OccasionRefusal::Unavailable
         })
+    }
+
+    /// Flags an access that somebody should look at later: clinician and patient share a family name (R110). The flag is in
+    /// the trail only; who looks is not told, and nothing is refused for it.
+    ///
+    /// # Errors
+    /// It is not on the disk: nothing may go on.
+    pub async fn flag_same_name(&self, at: Timestamp) -> Result<(), OccasionRefusal> {
+        if !self.same_family_name {
+            return Ok(());
+        }
+        let overseen = Overseen {
+            interaction: Interaction {
+                name: FLAG,
+                kind: None,
+                query: SAME_NAME.to_owned(),
+            },
+            other_ids: Vec::new(),
+        };
+        self.write(at, What::Oversight(overseen), None).await
     }
 
     /// Writes the row of a refusal by the latest decision, and says what the caller may learn of it.

@@ -38,6 +38,7 @@ impl Occasions {
                 let sealed = key.seal_text(&override_place(occasion), text.trim())?;
                 Ok((None, Some((reason.clone(), sealed))))
             }
+            AskedBasis::Gateway => Ok((None, None)),
         }
     }
 

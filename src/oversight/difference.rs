@@ -731,6 +731,7 @@ pub(crate) const CONSENT: Basis = Basis::Consent(Talk {
     proxy: None,
     child: None,
     changed_mind: false,
+    to_this_use: None,
 });
 
 /// An override for a reason that counts.

@@ -59,6 +59,11 @@ enum Column {
         #[serde(rename = "as")]
         digest: String,
     },
+    /// What stands beside the decisions of the row.
+    Beside {
+        #[serde(rename = "also")]
+        _also: serde::de::IgnoredAny,
+    },
 }
 
 /// The decisions behind a row of the trail, as they were, decided again, and decided with what `view` says now.
@@ -77,6 +82,7 @@ pub fn explain(
         let record = match column {
             Column::Whole(record) => *record,
             Column::Named { digest } => named(trail, event, &digest)?,
+            Column::Beside { .. } => continue,
         };
         protocol = record.protocol.clone().unwrap_or(protocol);
         let now = refreshed(&record.inputs, event, view, &protocol);
@@ -85,6 +91,9 @@ pub fn explain(
             now: DecisionRecord::decide(now).1,
             record,
         });
+    }
+    if again.is_empty() {
+        return Err(ExplainError::NoDecision("nothing was decided there"));
     }
     Ok(again)
 }
@@ -122,7 +131,7 @@ fn named(
             let found = whole
                 .filter_map(|column| match column {
                     Column::Whole(record) => Some(*record),
-                    Column::Named { .. } => None,
+                    Column::Named { .. } | Column::Beside { .. } => None,
                 })
                 .find(|record| digest_of(&record.inputs) == digest);
             if let Some(record) = found {

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod heads;
 pub mod holds;
 pub mod information;
+pub mod national;
 pub mod opt_out;
 pub mod opt_out_fhir;
 pub mod override_review;

@@ -6,6 +6,7 @@
 pub mod code;
 pub mod date;
 mod loss;
+pub mod names;
 pub mod nhs_number;
 
 pub use code::{Coded, Coding, system};
@@ -78,6 +79,8 @@ pub enum Missing {
     Referral,
     /// An entry that may have been of any kind.
     Any,
+    /// Everything but medication: it was not asked for.
+    AllButMedication,
 }
 
 /// The demographics that may leave, and the few that identity checks need (R022).

@@ -58,6 +58,8 @@ pub struct Rules {
     pub objection_days: u16,
     /// A changed register is taken up only with an instruction that the one before did not have (R167).
     pub changes_need_instruction: bool,
+    /// Days for which an answer of the national data opt-out service counts (R176).
+    pub national_opt_out_days: u16,
 }
 
 /// A group that governed before (R159).

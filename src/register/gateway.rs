@@ -41,7 +41,36 @@ pub enum GatewayKind {
     CopiNotice,
 }
 
+/// All six.
+pub const GATEWAY_KINDS: [GatewayKind; 6] = [
+    GatewayKind::Anonymised,
+    GatewayKind::ExplicitConsent,
+    GatewayKind::LegalRequirement,
+    GatewayKind::Section251,
+    GatewayKind::PublicInterest,
+    GatewayKind::CopiNotice,
+];
+
 impl GatewayKind {
+    /// Its code, as the register and the answers write it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Anonymised => "anonymised",
+            Self::ExplicitConsent => "explicit-consent",
+            Self::LegalRequirement => "legal-requirement",
+            Self::Section251 => "section-251",
+            Self::PublicInterest => "public-interest",
+            Self::CopiNotice => "copi-notice",
+        }
+    }
+
+    /// The kind with this code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        GATEWAY_KINDS.into_iter().find(|kind| kind.code() == code)
+    }
+
     /// In plain words.
     #[must_use]
     pub fn words(self) -> &'static str {
@@ -91,6 +120,10 @@ pub struct LegalGateway {
     pub task: String,
     /// Why nothing less will do.
     pub minimum: String,
+    /// Only of patients who are registered for treatment with the receiver, as for direct care (S2 7.2.2). `false` has to be
+    /// written: S3 sets aside the duty of confidentiality, not the limits of the agreement.
+    #[serde(default = "yes")]
+    pub treatment: bool,
     /// Anonymised: who anonymises; must process the records for direct care already.
     pub processor: Option<String>,
     /// Anonymised: how.
@@ -123,6 +156,65 @@ pub struct LegalGateway {
     pub assessed_on: Option<Date>,
     /// COPI: the notice.
     pub notice: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a decision looks at of a gateway: plain values, so that the decision can be replayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayFacts {
+    /// Which condition.
+    pub kind: GatewayKind,
+    /// First day.
+    pub from: Date,
+    /// Last day.
+    pub until: Date,
+    /// Section 251: the annual review after which the approval lapses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_due: Option<Date>,
+    /// Names of the evidence that is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Only of patients who are registered for treatment with the receiver.
+    pub treatment: bool,
+}
+
+impl GatewayFacts {
+    /// Why it does not hold on this day; `None`: it does.
+    #[must_use]
+    pub fn refusal(&self, today: Date) -> Option<GatewayRefusal> {
+        let lapsed =
+            self.kind == GatewayKind::Section251 && self.review_due.is_none_or(|due| due < today);
+        if !self.missing.is_empty() {
+            Some(GatewayRefusal::Evidence)
+        } else if today < self.from || self.until < today || lapsed {
+            Some(GatewayRefusal::NotInForce)
+        } else {
+            None
+        }
+    }
+
+    /// May this leave, as far as no single patient has a say in it? The first reason why not.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn lets(&self, asked: TabSet, output: Output, today: Date) -> Result<(), GatewayRefusal> {
+        if let Some(refusal) = self.refusal(today) {
+            return Err(refusal);
+        }
+        // The whole record is never what a stated task needs (S4).
+        if asked.is_empty() || asked == TabSet::ALL {
+            return Err(GatewayRefusal::MoreThanNecessary);
+        }
+        match (self.kind, output) {
+            (GatewayKind::Anonymised, Output::Identifiable) => {
+                Err(GatewayRefusal::IdentifiableFromAnonymised)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What of a record would leave.
@@ -171,6 +263,18 @@ pub enum GatewayRefusal {
     #[error("more is asked for than the stated task needs")]
     MoreThanNecessary,
 }
+
+/// Every refusal.
+pub const GATEWAY_REFUSALS: [GatewayRefusal; 8] = [
+    GatewayRefusal::None,
+    GatewayRefusal::NotInForce,
+    GatewayRefusal::Evidence,
+    GatewayRefusal::Purpose,
+    GatewayRefusal::IdentifiableFromAnonymised,
+    GatewayRefusal::NoConsent,
+    GatewayRefusal::NationalOptOut,
+    GatewayRefusal::MoreThanNecessary,
+];
 
 impl GatewayRefusal {
     /// Its code.
@@ -234,18 +338,23 @@ impl LegalGateway {
         needs.filter(|name| !self.text(name)).collect()
     }
 
+    /// What a decision looks at.
+    #[must_use]
+    pub fn facts(&self) -> GatewayFacts {
+        GatewayFacts {
+            kind: self.kind,
+            from: self.from,
+            until: self.until,
+            review_due: self.review_due,
+            missing: self.missing().into_iter().map(str::to_owned).collect(),
+            treatment: self.treatment,
+        }
+    }
+
     /// Why it does not hold on this day; `None`: it does.
     #[must_use]
     pub fn refusal(&self, today: Date) -> Option<GatewayRefusal> {
-        let lapsed =
-            self.kind == GatewayKind::Section251 && self.review_due.is_none_or(|due| due < today);
-        if !self.missing().is_empty() {
-            Some(GatewayRefusal::Evidence)
-        } else if today < self.from || self.until < today || lapsed {
-            Some(GatewayRefusal::NotInForce)
-        } else {
-            None
-        }
+        self.facts().refusal(today)
     }
 
     /// Checks what the register must hold of it.
@@ -310,26 +419,22 @@ pub fn decide(
     tabs: TabSet,
     ask: GatewayAsk<'_>,
 ) -> Result<GatewayKind, GatewayRefusal> {
-    let gateway = gateway.ok_or(GatewayRefusal::None)?;
+    let gateway = gateway.ok_or(GatewayRefusal::None)?.facts();
     if let Some(refusal) = gateway.refusal(ask.today) {
         return Err(refusal);
     }
     if !OTHER_PURPOSES.contains(&ask.purpose) || !purposes.iter().any(|own| own == ask.purpose) {
         return Err(GatewayRefusal::Purpose);
     }
-    // The whole record is never what a stated task needs (S4).
-    if ask.tabs.is_empty() || ask.tabs.and(tabs) != ask.tabs || ask.tabs == TabSet::ALL {
+    if ask.tabs.and(tabs) != ask.tabs {
         return Err(GatewayRefusal::MoreThanNecessary);
     }
-    if ask.output == Output::Anonymised {
-        return Ok(gateway.kind);
-    }
+    gateway.lets(ask.tabs, ask.output, ask.today)?;
     match gateway.kind {
-        GatewayKind::Anonymised => Err(GatewayRefusal::IdentifiableFromAnonymised),
+        _ if ask.output == Output::Anonymised => Ok(gateway.kind),
         GatewayKind::ExplicitConsent if ask.patient.consent != Some(true) => {
             Err(GatewayRefusal::NoConsent)
         }
-        // The national data opt-out is for section 251 and for nothing else (national policy; governance.md 3.3).
         GatewayKind::Section251 if ask.patient.national_opt_out != Some(false) => {
             Err(GatewayRefusal::NationalOptOut)
         }
@@ -338,202 +443,5 @@ pub fn decide(
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-    use crate::tabs::catalogue::Tab;
-
-    const TODAY: Date = date(2026, 11, 22);
-
-    fn gateway(kind: &str, evidence: &str) -> LegalGateway {
-        toml::from_str(&format!(
-            "kind = \"{kind}\"\nrationale = \"r\"\napproved_by = \"The group\"\napproved = 2026-01-01\nfrom = 2026-02-01\n\
-             until = 2026-12-31\ntask = \"Count asthma reviews\"\nminimum = \"No names are needed\"\n{evidence}"
-        ))
-        .unwrap()
-    }
-
-    const ALL: [(&str, &str); 6] = [
-        (
-            "anonymised",
-            "processor = \"The gateway's operator\"\nmethod = \"Counts, suppressed and rounded\"",
-        ),
-        (
-            "explicit-consent",
-            "consent_form = \"Form 3\"\nwithdrawal = \"By telephone\"",
-        ),
-        (
-            "legal-requirement",
-            "instrument = \"Order 12\"\nissued_by = \"The court\"\nissued_on = 2026-01-05",
-        ),
-        (
-            "section-251",
-            "cag_reference = \"26/CAG/0001\"\napproved_on = 2026-01-05\nreview_due = 2026-12-01",
-        ),
-        (
-            "public-interest",
-            "assessment = \"DOC-7\"\ncaldicott_guardian = \"Pat Example\"\nassessed_on = 2026-01-05",
-        ),
-        (
-            "copi-notice",
-            "notice = \"Notice of 2020\"\nissued_on = 2026-01-05",
-        ),
-    ];
-
-    fn ask(output: Output) -> GatewayAsk<'static> {
-        GatewayAsk {
-            purpose: "HRESCH",
-            tabs: TabSet::from_iter([Tab::Problems]),
-            output,
-            patient: PatientChoice {
-                consent: Some(true),
-                national_opt_out: Some(false),
-            },
-            today: TODAY,
-        }
-    }
-
-    fn may(
-        gateway: Option<&LegalGateway>,
-        ask: GatewayAsk<'_>,
-    ) -> Result<GatewayKind, GatewayRefusal> {
-        let tabs = TabSet::from_iter([Tab::Problems, Tab::Medication]);
-        decide(gateway, &["HRESCH".to_owned()], tabs, ask)
-    }
-
-    // R170, R171: none, incomplete or expired is refused; each kind needs its own evidence
-    #[test]
-    fn each_gateway_needs_its_own_evidence_and_its_days() {
-        assert_eq!(
-            may(None, ask(Output::Anonymised)),
-            Err(GatewayRefusal::None)
-        );
-        for (kind, evidence) in ALL {
-            let whole = gateway(kind, evidence);
-            assert_eq!(
-                may(Some(&whole), ask(Output::Anonymised)),
-                Ok(whole.kind),
-                "{kind}"
-            );
-            for missing in evidence.lines() {
-                let rest: Vec<_> = evidence.lines().filter(|line| *line != missing).collect();
-                let less = gateway(kind, &rest.join("\n"));
-                assert_eq!(
-                    may(Some(&less), ask(Output::Anonymised)),
-                    Err(GatewayRefusal::Evidence),
-                    "{kind}: {missing}"
-                );
-            }
-            for (other, theirs) in ALL {
-                if other != kind {
-                    let wrong = gateway(kind, theirs);
-                    assert!(
-                        wrong.refusal(TODAY).is_some(),
-                        "{kind} with the evidence of {other}"
-                    );
-                }
-            }
-            for (today, holds) in [
-                (date(2026, 1, 31), false),
-                (date(2026, 2, 1), true),
-                (date(2026, 12, 31), kind != "section-251"),
-                (date(2027, 1, 1), false),
-            ] {
-                let ask = GatewayAsk {
-                    today,
-                    ..ask(Output::Anonymised)
-                };
-                assert_eq!(may(Some(&whole), ask).is_ok(), holds, "{kind} on {today}");
-            }
-        }
-    }
-
-    // R173: a COPI notice cannot be without an end
-    #[test]
-    fn the_copi_route_ends() {
-        let (kind, evidence) = ALL[5];
-        let notice = gateway(kind, evidence);
-        let after = GatewayAsk {
-            today: date(2027, 1, 1),
-            ..ask(Output::Identifiable)
-        };
-        assert_eq!(may(Some(&notice), after), Err(GatewayRefusal::NotInForce));
-        let endless = "kind = \"copi-notice\"\nrationale = \"r\"\napproved_by = \"g\"\napproved = 2026-01-01\nfrom = 2026-02-01\n\
-                       task = \"t\"\nminimum = \"m\"\nnotice = \"n\"\nissued_on = 2026-01-05";
-        assert!(toml::from_str::<LegalGateway>(endless).is_err());
-    }
-
-    // R174, R176, R171: what is identifiable, and whose
-    #[test]
-    fn what_names_a_patient_needs_what_its_gateway_needs() {
-        let of = |n: usize| gateway(ALL[n].0, ALL[n].1);
-        let named = |n: usize, consent, national_opt_out| {
-            let patient = PatientChoice {
-                consent,
-                national_opt_out,
-            };
-            may(
-                Some(&of(n)),
-                GatewayAsk {
-                    patient,
-                    ..ask(Output::Identifiable)
-                },
-            )
-        };
-        assert_eq!(
-            named(0, Some(true), Some(false)),
-            Err(GatewayRefusal::IdentifiableFromAnonymised)
-        );
-        assert_eq!(
-            named(1, Some(true), Some(true)),
-            Ok(GatewayKind::ExplicitConsent)
-        );
-        for consent in [None, Some(false)] {
-            assert_eq!(
-                named(1, consent, Some(false)),
-                Err(GatewayRefusal::NoConsent)
-            );
-        }
-        assert_eq!(named(3, None, Some(false)), Ok(GatewayKind::Section251));
-        for opted in [None, Some(true)] {
-            assert_eq!(named(3, None, opted), Err(GatewayRefusal::NationalOptOut));
-        }
-        // It is consulted for section 251 and for nothing else.
-        for n in [2, 4, 5] {
-            assert!(named(n, None, Some(true)).is_ok());
-        }
-    }
-
-    // R177: tied to a task, never the whole record, never beyond the protocol
-    #[test]
-    fn more_than_the_task_needs_is_refused() {
-        let (kind, evidence) = ALL[0];
-        let whole = gateway(kind, evidence);
-        for tabs in [
-            TabSet::ALL,
-            TabSet::NONE,
-            TabSet::from_iter([Tab::Problems, Tab::Events]),
-        ] {
-            let ask = GatewayAsk {
-                tabs,
-                ..ask(Output::Anonymised)
-            };
-            assert_eq!(
-                may(Some(&whole), ask),
-                Err(GatewayRefusal::MoreThanNecessary)
-            );
-        }
-        for purpose in ["TREAT", "BTG", "PUBHLTH", "anything", ""] {
-            let ask = GatewayAsk {
-                purpose,
-                ..ask(Output::Anonymised)
-            };
-            assert_eq!(
-                may(Some(&whole), ask),
-                Err(GatewayRefusal::Purpose),
-                "{purpose}"
-            );
-        }
-    }
-}
+#[path = "gateway_tests.rs"]
+mod tests;

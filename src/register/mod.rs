@@ -9,6 +9,7 @@ mod gateway;
 mod holds;
 mod load;
 mod organisation;
+mod organisation_check;
 mod oversight;
 mod protocol;
 mod raw;
@@ -20,8 +21,8 @@ pub mod watch;
 
 pub use agreement::{Agreement, Approval, FormerGroup, Instruction, QUESTIONS, Review, Rules};
 pub use gateway::{
-    GatewayAsk, GatewayKind, GatewayRefusal, LegalGateway, OTHER_PURPOSES, Output, PatientChoice,
-    decide as decide_gateway,
+    GATEWAY_KINDS, GATEWAY_REFUSALS, GatewayAsk, GatewayFacts, GatewayKind, GatewayRefusal,
+    LegalGateway, OTHER_PURPOSES, Output, PatientChoice, decide as decide_gateway,
 };
 pub use holds::{Holds, RegisterHandle};
 pub use load::{AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, USERS};

@@ -97,6 +97,8 @@ pub struct Organisation {
 pub struct Source {
     pub family: SourceFamily,
     pub endpoint: String,
+    #[serde(default)]
+    pub narrows: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -19,10 +19,11 @@ use crate::smart::signing::{SigningAlgorithm, SigningError, SigningKey, generate
 pub const USER_BASE: &str = "https://openmig.org/sandbox/user";
 
 /// The clients that have a key, with its algorithm (sandbox.md, clients). A client's kid is `<client_id>-1`.
-pub const KEY_CLIENTS: [(&str, SigningAlgorithm); 8] = [
+pub const KEY_CLIENTS: [(&str, SigningAlgorithm); 9] = [
     ("sandbox-backend", SigningAlgorithm::Rs384),
     ("sandbox-backend-walkin", SigningAlgorithm::Rs384),
     ("sandbox-backend-es", SigningAlgorithm::Es384),
+    ("sandbox-backend-research", SigningAlgorithm::Es384),
     ("sandbox-audit-backend", SigningAlgorithm::Es384),
     ("sandbox-audit-backend-z99002", SigningAlgorithm::Es384),
     ("sandbox-oversight", SigningAlgorithm::Es384),
@@ -149,13 +150,28 @@ impl SandboxKeys {
         audience: &str,
         now: Timestamp,
     ) -> Result<String, KeysError> {
+        let extensions = username.map(|username| hl7_b2b(username, organisation));
+        self.assertion_with(client_id, extensions, audience, now)
+    }
+
+    /// The same with these extensions.
+    ///
+    /// # Errors
+    /// No such client.
+    pub fn assertion_with(
+        &self,
+        client_id: &str,
+        extensions: Option<Value>,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<String, KeysError> {
         let held = self.client(client_id).ok_or(KeysError::UnknownClient)?;
         let mut claims = json!({
             "iss": client_id, "sub": client_id, "aud": audience, "jti": new_id().to_string(),
             "iat": now.as_second(), "exp": now.as_second() + 300,
         });
-        if let Some(username) = username {
-            claims["extensions"] = hl7_b2b(username, organisation);
+        if let Some(extensions) = extensions {
+            claims["extensions"] = extensions;
         }
         Ok(held.key.sign(&claims)?)
     }

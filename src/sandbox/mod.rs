@@ -9,6 +9,7 @@ pub mod keys;
 pub mod launch;
 pub mod mock;
 mod notices;
+mod other_uses;
 pub mod population;
 pub mod register;
 pub mod routes;

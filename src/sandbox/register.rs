@@ -78,10 +78,11 @@ pub const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$b3Blbm1pZyBzYW5k
 pub const WEB_SECRET: &str = "sandbox-web-secret";
 
 /// The clients whose public key set must be given, each with its organisation.
-const KEY_CLIENTS: [(&str, &str, bool); 7] = [
+const KEY_CLIENTS: [(&str, &str, bool); 8] = [
     ("sandbox-oversight", GROUP, false),
     ("sandbox-backend", "Z9H01", true),
     ("sandbox-backend-walkin", "Z9S01", true),
+    ("sandbox-backend-research", "Z9R01", true),
     ("sandbox-audit-backend", "Z99001", false),
     ("sandbox-audit-backend-z99002", "Z99002", false),
     ("sandbox-web-keys", "", false),
@@ -165,6 +166,7 @@ evidence = ["training", "information-security-policy"]
 missing_evidence_blocks = false
 objection_days = 28
 changes_need_instruction = false
+national_opt_out_days = 7
 
 # The seven questions of paragraph 11.2, each answered.
 [[review]]
@@ -192,6 +194,7 @@ reference = "minutes of {instructed}, item 3"
 gp = {{ title = "General practitioner", clinical = true }}
 consultant = {{ title = "Consultant", clinical = true }}
 nurse = {{ title = "Nurse", clinical = true }}
+research-clinician = {{ title = "Research clinician", clinical = true }}
 receptionist = {{ title = "Receptionist", clinical = false }}
 privacy-officer = {{ title = "Privacy officer", clinical = false, duties = ["review-access"] }}
 practice-manager = {{ title = "Practice manager", clinical = false, duties = ["run-practice"] }}
@@ -254,7 +257,8 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
             r#"source = {{ family = "systmone", endpoint = "http://127.0.0.1:{systmone}/" }}"#
         );
         let tcp = format!(
-            r#"source = {{ family = "systmone", endpoint = "tcp://127.0.0.1:{systmone_tcp}" }}"#
+            // Tried: asked for medication, it gives medication (docs/sources-wire.md).
+            r#"source = {{ family = "systmone", endpoint = "tcp://127.0.0.1:{systmone_tcp}", narrows = true }}"#
         );
         let mut out = String::from(
             "# Who takes part: practices (data controllers of the records) and viewers, each with its signature.\n",
@@ -297,7 +301,9 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
                 "Z9H01",
                 "Sandbox University Hospitals",
                 r#""consultant", "nurse""#,
-                vec![],
+                vec![
+                    r#"sites = { Z9H01A = "Sandbox General Hospital", Z9H01B = "Sandbox Royal Infirmary" }"#,
+                ],
             ),
             ("Z9O01", "Sandbox Out of Hours", r#""gp""#, vec![]),
             (
@@ -305,6 +311,13 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
                 "Sandbox Walk-in Centre",
                 r#""gp""#,
                 vec![suspended.as_str()],
+            ),
+            // Treats nobody: what it may have, it has through a legal gateway (protocols.toml).
+            (
+                "Z9R01",
+                "Sandbox Health Research Unit",
+                r#""research-clinician""#,
+                vec![],
             ),
         ] {
             let (signed, roles) = (signature(name), format!("qualified_roles = [{roles}]"));
@@ -346,6 +359,13 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
                 trained,
             ),
             ("walkin-doctor", "Dr Ravi Menon", "\"Z9S01\"", "gp", trained),
+            (
+                "researcher",
+                "Dr Livia Brandt",
+                "\"Z9R01\"",
+                "research-clinician",
+                trained,
+            ),
             (
                 "receptionist",
                 "Sam Fielding",
@@ -460,8 +480,8 @@ oversight = "organisation"
                 ("sandbox-ehr", _) => format!(
                     "{organisation_line}\nlaunches = [\"sandbox-spa\", \"sandbox-web\", \"sandbox-web-keys\"]"
                 ),
-                // A suspended viewer's backend is there to try the suspension with, and nothing else.
-                ("sandbox-backend-walkin", _) => {
+                // Backends that are there to try a suspension with, or other uses than direct care, and nothing else.
+                ("sandbox-backend-walkin" | "sandbox-backend-research", _) => {
                     format!("{organisation_line}\nnamed_clinician = true")
                 }
                 (_, true) => format!(
@@ -521,7 +541,7 @@ review_due = {review}
 "#
             ));
         }
-        out
+        out + &super::other_uses::protocols(|days| self.day(days))
     }
 }
 
@@ -568,9 +588,9 @@ pub(crate) mod tests {
     #[test]
     fn the_sandbox_is_as_its_contract_says() {
         let register = sandbox_register();
-        assert_eq!(register.organisations.len(), 10);
-        assert_eq!(register.users.len(), 11);
-        assert_eq!(register.clients.len(), 11);
+        assert_eq!(register.organisations.len(), 11);
+        assert_eq!(register.users.len(), 12);
+        assert_eq!(register.clients.len(), 12);
         let tabs = |protocol: &str, role: &str| register.protocols[protocol].roles[role];
         assert_eq!(tabs("out-of-hours-1", "gp"), TabSet::ALL);
         assert_eq!(tabs("university-hospitals-1", "consultant"), TabSet::ALL);

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::contract::{Contract, Patient};
-use super::keys::SandboxKeys;
+use super::keys::{SandboxKeys, hl7_b2b};
 use super::mock::{MockState, People};
 use crate::clock::{Clock, ShiftedClock, SystemClock};
 use crate::fhir::IdKey;
+use crate::fhir::uri::ACT_REASON;
 use crate::oversight::delivery::{RoutesHandle, WebhookRoute};
 use crate::record::OdsCode;
 use crate::register::{GROUP, RegisterHandle};
@@ -118,6 +119,10 @@ async fn key(State(state): State<Arc<SandboxState>>, Path(file): Path<String>) -
 struct AssertionAsk {
     client_id: String,
     user: Option<String>,
+    /// v3-ActReason codes, separated by commas; `TREAT` where it is not given.
+    purpose: Option<String>,
+    /// ODS code of the organisation or site to name; the client's own where it is not given.
+    organization: Option<String>,
 }
 
 /// A signed assertion, so that the README's commands need nothing but curl. A real client signs its own.
@@ -137,13 +142,21 @@ async fn assertion(
         .unwrap_or_else(|| OdsCode("Z9H01".to_owned()));
     // Assertions stay on the machine's clock (sandbox.md).
     let now = SystemClock.now();
-    match state.keys.assertion(
-        &ask.client_id,
-        ask.user.as_deref(),
-        &organisation,
-        &state.token_url,
-        now,
-    ) {
+    let organisation = ask.organization.map_or(organisation, OdsCode);
+    let mut extensions = ask
+        .user
+        .as_deref()
+        .map(|username| hl7_b2b(username, &organisation));
+    if let (Some(named), Some(purpose)) = (&mut extensions, &ask.purpose) {
+        let codes = purpose
+            .split(',')
+            .map(|code| format!("{ACT_REASON}#{code}"));
+        named["hl7-b2b"]["purpose_of_use"] = codes.collect();
+    }
+    let signed = state
+        .keys
+        .assertion_with(&ask.client_id, extensions, &state.token_url, now);
+    match signed {
         Ok(assertion) => assertion.into_response(),
         Err(_) => problem(StatusCode::NOT_FOUND, "the client has no key"),
     }

@@ -17,6 +17,7 @@ use super::contract::Contract;
 use super::keys::{KeysError, SandboxKeys, USER_BASE};
 use super::launch::LaunchState;
 use super::mock::{MockState, Ordinary, People, ehr, emis, systmone, trace};
+use super::other_uses;
 use super::population;
 use super::register::{SandboxPorts, SandboxRegister, SandboxRegisterError};
 use super::routes::{SandboxState, routes};
@@ -28,6 +29,7 @@ use crate::fhir::{IdKey, PatientId};
 use crate::gateway::{Gateway, GatewayParts, StartError, assemble, keep_house};
 use crate::occasion::{SealError, SealKey};
 use crate::oversight::delivery::{Courier, RouteError, RoutesHandle};
+use crate::oversight::national::NationalError;
 use crate::record::date::london;
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::RegisterHandle;
@@ -115,6 +117,9 @@ pub enum SandboxError {
     /// Store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What the national service would have answered.
+    #[error(transparent)]
+    National(#[from] NationalError),
     /// The gateway itself.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -199,6 +204,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         today,
     };
     remember_opt_outs(&store, &ids, SystemClock.now()).await?;
+    other_uses::clear_nationally(&store, &ids, &people, SystemClock.now()).await?;
     let clock = Arc::new(ShiftedClock::default());
     let contract = Contract::new(ports, &register.current(), &ids, &people, ordinary.n);
     let banner = banner(ports, &register, options);

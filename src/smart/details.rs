@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::answer::OAuthError;
 use crate::occasion::{AskedBasis, ConsentTalk, OpenOccasion};
-use crate::record::NhsNumber;
+use crate::record::{NhsNumber, OdsCode};
 use crate::tabs::catalogue::{Tab, TabSet};
 
 /// The one type.
@@ -24,6 +24,8 @@ pub enum AskedOccasion {
         basis: AskedBasis,
         /// Fewer tabs than allowed.
         tabs: Option<TabSet>,
+        /// The organisation's site or service that asks (R158).
+        site: Option<OdsCode>,
     },
     /// Another token inside an open one.
     Resume(String),
@@ -40,6 +42,7 @@ struct Detail {
     #[serde(rename = "override")]
     emergency: Option<Emergency>,
     tabs: Option<Vec<String>>,
+    site: Option<String>,
     occasion: Option<String>,
 }
 
@@ -70,7 +73,8 @@ pub fn parse(text: &str) -> Result<AskedOccasion, OAuthError> {
             && detail.treatment.is_none()
             && detail.consent.is_none()
             && detail.emergency.is_none()
-            && detail.tabs.is_none();
+            && detail.tabs.is_none()
+            && detail.site.is_none();
         return if !alone {
             Err(wrong("occasion stands with type alone."))
         } else if occasion.is_empty() || occasion.len() > MAX_ID {
@@ -105,6 +109,7 @@ pub fn parse(text: &str) -> Result<AskedOccasion, OAuthError> {
         treatment: detail.treatment.unwrap_or_default(),
         basis,
         tabs,
+        site: detail.site.map(OdsCode),
     })
 }
 
@@ -115,14 +120,36 @@ pub fn granted(open: &OpenOccasion) -> Value {
         "type": OCCASION_TYPE,
         "occasion": open.id,
         "patient": open.patient.as_str(),
-        "tabs": open.tabs.iter().map(|tab| tab.code()).collect::<Vec<_>>(),
+        "tabs": codes(open.tabs),
+        "tabs_allowed": codes(open.covered),
         "expires_at": crate::text::instant(open.expires_at),
     });
-    match &open.consent {
-        Some(consent) => detail["consent"] = consent.as_str().into(),
-        None => detail["override"] = true.into(),
+    if let Some(asked) = open.asked {
+        detail["tabs_asked"] = codes(asked);
+    }
+    if let Some(site) = &open.site {
+        detail["site"] = site.0.as_str().into();
+    }
+    if open.same_name {
+        detail["same_name"] = true.into();
+    }
+    match (&open.consent, open.gateway) {
+        (None, None) => detail["override"] = true.into(),
+        (consent, gateway) => {
+            if let Some(consent) = consent {
+                detail["consent"] = consent.as_str().into();
+            }
+            if let Some(kind) = gateway {
+                detail["gateway"] = kind.code().into();
+                detail["purpose"] = json!(open.purpose);
+            }
+        }
     }
     json!([detail])
+}
+
+fn codes(tabs: TabSet) -> Value {
+    tabs.iter().map(Tab::code).collect()
 }
 
 /// Says what is wrong in our own words: serde's would repeat what was sent.
@@ -147,6 +174,9 @@ fn diagnose(text: &str) -> &'static str {
     }
     if !fits("occasion", text_or_null) {
         return "occasion is not a string.";
+    }
+    if !fits("site", text_or_null) {
+        return "site is not a string.";
     }
     if !fits("consent", |value| {
         value.is_null() || ConsentTalk::deserialize(value).is_ok()
@@ -182,6 +212,7 @@ mod tests {
             treatment,
             basis: AskedBasis::Consent(talk),
             tabs,
+            ..
         } = open(
             r#","treatment":"worklist","consent":{"asked":true,"answer":"yes","proxy":{"basis":"legal-power","name":"N","relationship":"R"}},"tabs":["summary","events"]"#,
         )

@@ -24,10 +24,10 @@ use super::provider::person::person;
 use super::provider::token::{Kind, TokenError, Unverified, seconds};
 use super::provider::{Provider, Providers};
 use super::scope::{Allowance, ScopeRequest};
-use super::token::{blank_row, floor, token_hash, token_id, written};
+use super::token::{blank_row, floor, take_site, token_hash, token_id, written};
 use crate::audit::{AuditEntry, AuditLog};
 use crate::clock::SharedClock;
-use crate::occasion::{ClinicianClaim, OccasionAsk, OpenOccasion};
+use crate::occasion::{ClinicianClaim, OccasionAsk, OpenOccasion, direct_care};
 use crate::register::{Client, Register, RegisterHandle};
 use crate::store::TokenRow;
 use crate::store::providers::ProviderStore;
@@ -181,6 +181,8 @@ impl ExternalTokens {
                 claimed_role: None,
                 organisation,
                 assurance: AUTHENTICATED,
+                purposes: direct_care(),
+                site: None,
             },
             scope: text("scope")?.to_owned(),
             expires_at,
@@ -299,6 +301,8 @@ impl ExternalEndpoint {
         row.occasion = Some(opened.id.clone());
         row.patient = Some(opened.patient.clone());
         row.tabs = opened.tabs;
+        row.also.site.clone_from(&opened.site);
+        row.also.asked = opened.asked;
         let scopes = granted(opened.tabs)?;
         let now = self.clock.now();
         let mut until = opened.expires_at.min(external.expires_at);
@@ -345,7 +349,7 @@ impl ExternalEndpoint {
     ) -> Result<OpenOccasion, OAuthError> {
         let origin = row.origin.clone();
         let client_id = external.client.id.clone();
-        let clinician = external.clinician.clone();
+        let mut clinician = external.clinician.clone();
         let opened = match asked {
             AskedOccasion::Resume(occasion) => {
                 self.occasions
@@ -362,7 +366,11 @@ impl ExternalEndpoint {
                 treatment,
                 basis,
                 tabs,
+                site,
             } => {
+                take_site(&mut clinician, site, &self.tokens.register.current())?;
+                row.also.site.clone_from(&clinician.site);
+                row.also.asked = tabs;
                 self.occasions
                     .open(OccasionAsk {
                         client_id,

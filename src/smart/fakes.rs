@@ -30,7 +30,7 @@ use crate::register::{
 use crate::sandbox::keys::{self, USER_BASE};
 use crate::source::BoxFuture;
 use crate::store::{StoreError, Stored, TokenRow, TokenStore};
-use crate::tabs::catalogue::Tab;
+use crate::tabs::catalogue::{Tab, TabSet};
 use crate::text::hex;
 
 pub(crate) const ISSUER: &str = "http://127.0.0.1:8080/fhir/r4";
@@ -306,6 +306,12 @@ pub(crate) fn open_until(seconds: i64) -> OpenOccasion {
             .checked_add(SignedDuration::from_secs(seconds))
             .unwrap(),
         clinician: "hospital-doctor".to_owned(),
+        asked: None,
+        covered: TabSet::ALL,
+        site: None,
+        purpose: crate::occasion::direct_care(),
+        gateway: None,
+        same_name: false,
     }
 }
 

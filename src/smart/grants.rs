@@ -21,7 +21,7 @@ use super::secrets::{LaunchKey, random_token};
 use super::token::{token_hash, token_id};
 use crate::audit::AuditEntry;
 use crate::clock::SharedClock;
-use crate::occasion::{ClinicianClaim, OccasionRefusal, OpenOccasion};
+use crate::occasion::{ClinicianClaim, OccasionRefusal, OpenOccasion, direct_care};
 use crate::register::{Client, ClientAuthentication, RegisterHandle, User};
 use crate::store::TokenRow;
 use crate::store::authorization::{AuthorizationStore, FoundGrant, GrantRow, Rotation};
@@ -222,6 +222,8 @@ impl Grants {
                 claimed_role: None,
                 organisation: grant.viewer.clone(),
                 assurance: AUTHENTICATED,
+                purposes: direct_care(),
+                site: None,
             },
             origin: row.origin.clone(),
         };

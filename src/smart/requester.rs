@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::clinician::{ClinicianError, Named, accepted, named};
 use crate::fhir::PatientId;
 use crate::fhir::uri::{NHS_NUMBER, ODS_CODE};
-use crate::occasion::ClinicianClaim;
+use crate::occasion::{ClinicianClaim, direct_care};
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::{Client, Register};
 
@@ -96,6 +96,11 @@ pub fn requester(
                 "organization_id and requesting_organization",
             ));
         }
+        if other.purposes != said.purposes {
+            return Err(ClinicianError::Conflict(
+                "purpose_of_use and reason_for_request",
+            ));
+        }
     }
     Ok(Requester {
         clinician: accepted(said, client, register)?,
@@ -138,6 +143,7 @@ fn gp_connect(
         organisation: OdsCode(ods.to_owned()),
         name: human_name(practitioner),
         role: role.map(|role| role.chars().take(MAX_RECORDED).collect()),
+        purposes: direct_care(),
     };
     Ok((said, record(claims)?))
 }

@@ -470,6 +470,18 @@ impl Allowance {
         }
     }
 
+    /// Whoever asks for another use than direct care: the same, but the Patient, with name and address, only where the tab
+    /// that holds it is among them (S4: no more than the task needs).
+    #[must_use]
+    pub fn other_use(tabs: TabSet) -> Self {
+        let mut allowance = Self::clinician(tabs);
+        if !tabs.contains(Tab::PatientDetails) {
+            let patient = ScopeType::Kind(Kind::Patient);
+            allowance.types.retain(|kind| *kind != patient);
+        }
+        allowance
+    }
+
     /// A clinician who signed in here: the same types, by `patient/` and `user/` scopes.
     #[must_use]
     pub fn signed_in(tabs: TabSet) -> Self {

@@ -27,10 +27,13 @@ use crate::access::catalogue;
 use crate::audit::{AccessStep, AuditEntry, AuditLog, Origin, What};
 use crate::clock::{SharedClock, random_bytes};
 use crate::fhir::PatientId;
-use crate::occasion::{AskedBasis, ClinicianClaim, OccasionAsk, OpenOccasion};
+use crate::occasion::{
+    AskedBasis, ClinicianClaim, ConsentTalk, OccasionAsk, OpenOccasion, direct_care,
+};
 use crate::record::{NhsNumber, OdsCode};
+use crate::register::Register;
 use crate::store::providers::ProviderStore;
-use crate::store::{TokenRow, TokenStore};
+use crate::store::{TokenRow, TokenStore, basis_with};
 use crate::tabs::catalogue::TabSet;
 use crate::text::hex;
 
@@ -266,7 +269,7 @@ impl TokenEndpoint {
         form: &Form,
         row: &mut AuditEntry,
     ) -> Result<Granted, OAuthError> {
-        let claim = asks.clinician;
+        let mut claim = asks.clinician;
         row.clinician = Some(claim.username.clone());
         row.role = who
             .register
@@ -275,14 +278,21 @@ impl TokenEndpoint {
             .map(|user| user.role.clone());
         row.assurance = Some(claim.assurance.to_owned());
         row.viewer = Some(claim.organisation.clone());
-        row.purpose = vec!["TREAT".to_owned()];
+        row.purpose.clone_from(&claim.purposes);
+        row.also.site.clone_from(&claim.site);
+        // Anything but treatment alone: nothing is granted that only the care of a patient needs.
+        let other_use = claim.purposes != direct_care();
+        let most = |tabs| match other_use {
+            true => Allowance::other_use(tabs),
+            false => Allowance::clinician(tabs),
+        };
         let requested = requested_scopes(form)?;
         let asked = details::parse(form.required("authorization_details")?)?;
         let (client_id, viewer) = (who.client.id.clone(), claim.organisation.clone());
         let origin = row.origin.clone();
         let opened = match asked {
             AskedOccasion::Resume(occasion) => {
-                grant(&requested, &Allowance::clinician(TabSet::ALL))?;
+                grant(&requested, &most(TabSet::ALL))?;
                 self.occasions
                     .resume(ResumeAsk {
                         occasion,
@@ -297,14 +307,25 @@ impl TokenEndpoint {
                 treatment,
                 basis,
                 tabs,
+                site,
             } => {
-                if matches!(basis, AskedBasis::Override { .. }) {
+                if matches!(basis, AskedBasis::Override { .. }) && !other_use {
                     row.purpose = override_purpose();
                 }
+                take_site(&mut claim, site, &who.register)?;
+                row.also.site.clone_from(&claim.site);
+                row.also.asked = tabs;
+                // Where nobody was asked for consent, the flow's own gateway may be enough.
+                let basis = match basis {
+                    AskedBasis::Consent(talk) if other_use && talk == ConsentTalk::default() => {
+                        AskedBasis::Gateway
+                    }
+                    basis => basis,
+                };
                 row.tabs = tabs.unwrap_or(TabSet::ALL);
                 self.is_record(asks.record.as_ref(), || self.id_of(&nhs_number))?;
                 // Before anybody is asked: a request that cannot be granted anything opens no occasion.
-                grant(&requested, &Allowance::clinician(row.tabs))?;
+                grant(&requested, &most(row.tabs))?;
                 self.occasions
                     .open(OccasionAsk {
                         client_id,
@@ -323,17 +344,22 @@ impl TokenEndpoint {
         row.occasion = Some(opened.id.clone());
         row.patient = Some(opened.patient.clone());
         row.tabs = opened.tabs;
-        row.basis = Some(match opened.consent.as_deref() {
+        row.also.site.clone_from(&opened.site);
+        row.also.asked = opened.asked;
+        row.also.gateway = opened.gateway;
+        let given = match opened.consent.as_deref() {
             Some(consent) => {
                 let id = consent.strip_prefix("Consent/").unwrap_or(consent);
-                format!("consent:{id}")
+                Some(format!("consent:{id}"))
             }
-            None => {
+            None if opened.is_direct_care() => {
                 row.purpose = override_purpose();
-                "override".to_owned()
+                Some("override".to_owned())
             }
-        });
-        let scopes = grant(&requested, &Allowance::clinician(opened.tabs))?;
+            None => None,
+        };
+        row.basis = basis_with(given, opened.gateway);
+        let scopes = grant(&requested, &most(opened.tabs))?;
         Ok(Granted {
             client: who.client.id.clone(),
             organisation: claim.organisation.clone(),
@@ -436,6 +462,24 @@ fn grant(requested: &ScopeRequest, allowance: &Allowance) -> Result<ScopeSet, OA
     } else {
         Ok(granted)
     }
+}
+
+/// The site that `authorization_details` names: one of the organisation's, and not another than the assertion's.
+pub(super) fn take_site(
+    claim: &mut ClinicianClaim,
+    site: Option<OdsCode>,
+    register: &Register,
+) -> Result<(), OAuthError> {
+    let Some(site) = site else { return Ok(()) };
+    let own = register.site(&site) == Some(&claim.organisation)
+        && claim.site.as_ref().is_none_or(|named| *named == site);
+    if !own {
+        return Err(OAuthError::invalid_authorization_details(
+            "site is no site of the organisation that the assertion names.",
+        ));
+    }
+    claim.site = Some(site);
+    Ok(())
 }
 
 /// A refusal in the catalogue's words.

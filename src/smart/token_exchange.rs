@@ -6,7 +6,7 @@
 use super::{Granted, TokenEndpoint};
 use crate::access::AUTHENTICATED;
 use crate::audit::AuditEntry;
-use crate::occasion::ClinicianClaim;
+use crate::occasion::{ClinicianClaim, direct_care};
 use crate::record::OdsCode;
 use crate::smart::answer::{OAuthError, TokenResponse};
 use crate::smart::authenticate::Authenticated;
@@ -43,9 +43,13 @@ impl TokenEndpoint {
         let (provider, proven) = self.proven(providers, who, jwt, row).await?;
         let organisation = organisation(who, &proven)?;
         let mut asks = self.named(who, &proven)?;
+        // The organisation that is proven counts, and a site of another is none of its own.
+        let site = (asks.clinician.site.take())
+            .filter(|site| who.register.site(site) == Some(&organisation));
         asks.clinician = ClinicianClaim {
             organisation,
             assurance: AUTHENTICATED,
+            site,
             ..asks.clinician
         };
         self.bind(providers, who, jwt).await?;
@@ -133,6 +137,8 @@ impl TokenEndpoint {
                 claimed_role: None,
                 organisation: OdsCode(String::new()),
                 assurance: AUTHENTICATED,
+                purposes: direct_care(),
+                site: None,
             };
             return Ok(Requester {
                 clinician,

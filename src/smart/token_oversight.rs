@@ -92,6 +92,8 @@ impl TokenEndpoint {
                 claimed_role: None,
                 organisation,
                 assurance: "asserted",
+                purposes: Vec::new(),
+                site: None,
             }),
             audit_of: None,
             occasion: None,

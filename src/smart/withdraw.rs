@@ -14,7 +14,7 @@ use super::form::{Form, FormRequest};
 use super::token::blank_row;
 use crate::audit::{AccessStep, AuditLog, Origin, What};
 use crate::clock::SharedClock;
-use crate::occasion::{ClinicianClaim, OccasionRefusal};
+use crate::occasion::{ClinicianClaim, OccasionRefusal, direct_care};
 use crate::source::BoxFuture;
 use crate::store::TokenStore;
 
@@ -138,6 +138,8 @@ impl WithdrawalEndpoint {
                     Some("authenticated") => "authenticated",
                     _ => "asserted",
                 },
+                purposes: direct_care(),
+                site: None,
             },
             taken_back,
             origin: request.origin.clone(),

@@ -38,6 +38,24 @@ pub struct RecordAsk {
     pub message_id: String,
     /// The moment of asking, for message headers.
     pub asked_at: jiff::Timestamp,
+    /// How much of the record is wanted.
+    pub parts: Parts,
+}
+
+/// How much of a record a source is asked for (S2 5.4.4, S4; R034). Who the patient is, how they are registered and whether they
+/// opted out comes with each of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Parts {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Medication and nothing else.
+    Medication,
+}
+
+impl Parts {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Whole, Self::Medication];
 }
 
 /// What a source answers.

@@ -2,9 +2,19 @@
 
 use jiff::civil::Date;
 
+use crate::record::names::same_name;
 use crate::record::{NhsNumber, OdsCode};
 use crate::source::http::SharedHttp;
 use crate::source::{BoxFuture, SourceError, SourceLimits};
+
+/// What a worklist says of one patient.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OnWorklist {
+    /// Registered for treatment there now.
+    pub registered: bool,
+    /// Another patient of the same list has the same name.
+    pub same_name: bool,
+}
 
 /// Something that knows who is registered for treatment where.
 pub trait Worklist: Send + Sync {
@@ -16,7 +26,7 @@ pub trait Worklist: Send + Sync {
         &'a self,
         viewer: &'a OdsCode,
         nhs_number: &'a NhsNumber,
-    ) -> BoxFuture<'a, Result<bool, SourceError>>;
+    ) -> BoxFuture<'a, Result<OnWorklist, SourceError>>;
 }
 
 /// Somebody on a viewer's own worklist, as that viewer knows them.
@@ -28,6 +38,8 @@ pub struct Listed {
     pub name: Option<String>,
     /// Date of birth (ISO 8601), where the list has one.
     pub birth_date: Option<Date>,
+    /// Another patient of the same list has the same name (R110): whoever picks one has to look twice.
+    pub same_name: bool,
 }
 
 /// Something that can show a viewer its own worklist: for the pages on which a clinician picks a patient.
@@ -61,6 +73,8 @@ struct Answer {
     registered: bool,
     name: Option<String>,
     birth_date: Option<String>,
+    #[serde(default)]
+    same_name: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -78,6 +92,22 @@ fn listed(nhs_number: NhsNumber, name: Option<String>, birth_date: Option<&str>)
         nhs_number,
         name: name.filter(|name| !name.trim().is_empty()),
         birth_date: birth_date.and_then(|date| date.parse().ok()),
+        same_name: false,
+    }
+}
+
+/// Marks everybody of a list who has the name of somebody else on it.
+fn mark_same_names(all: &mut [Listed]) {
+    let has = |a: &Listed, b: &Listed| {
+        a.nhs_number != b.nhs_number
+            && matches!((&a.name, &b.name), (Some(a), Some(b)) if same_name(a, b))
+    };
+    let marked: Vec<bool> = all
+        .iter()
+        .map(|one| all.iter().any(|other| has(one, other)))
+        .collect();
+    for (one, same_name) in all.iter_mut().zip(marked) {
+        one.same_name = same_name;
     }
 }
 
@@ -114,8 +144,14 @@ impl Worklist for HttpWorklist {
         &'a self,
         viewer: &'a OdsCode,
         nhs_number: &'a NhsNumber,
-    ) -> BoxFuture<'a, Result<bool, SourceError>> {
-        Box::pin(async move { Ok(self.ask(viewer, nhs_number).await?.registered) })
+    ) -> BoxFuture<'a, Result<OnWorklist, SourceError>> {
+        Box::pin(async move {
+            let answer = self.ask(viewer, nhs_number).await?;
+            Ok(OnWorklist {
+                registered: answer.registered,
+                same_name: answer.same_name,
+            })
+        })
     }
 }
 
@@ -127,13 +163,15 @@ impl Directory for HttpWorklist {
             let lines: Vec<Line> = serde_json::from_slice(&answer)
                 .map_err(|_| SourceError::Mismatch("the worklist is not readable"))?;
             // Somebody without a usable number cannot be asked about; the others still can.
-            Ok(lines
+            let mut all: Vec<Listed> = lines
                 .into_iter()
                 .filter_map(|line| {
                     let number = NhsNumber::parse(&line.nhs_number).ok()?;
                     Some(listed(number, line.name, line.birth_date.as_deref()))
                 })
-                .collect())
+                .collect();
+            mark_same_names(&mut all);
+            Ok(all)
         })
     }
 
@@ -144,8 +182,10 @@ impl Directory for HttpWorklist {
     ) -> BoxFuture<'a, Result<Option<Listed>, SourceError>> {
         Box::pin(async move {
             let answer = self.ask(viewer, nhs_number).await?;
-            Ok(answer.registered.then(|| {
-                listed(
+            let same_name = answer.same_name;
+            Ok(answer.registered.then(|| Listed {
+                same_name,
+                ..listed(
                     nhs_number.clone(),
                     answer.name,
                     answer.birth_date.as_deref(),

@@ -26,28 +26,38 @@ impl Bound for OccasionRow {
             .override_reason
             .as_ref()
             .map_or((None, None), |(reason, words)| (Some(reason), Some(words)));
-        digest(
-            "occasion",
-            &[
-                Field::Text(&self.id),
-                Field::Text(&self.viewer.0),
-                Field::Text(&self.client),
-                Field::Text(&self.clinician),
-                Field::Text(&self.role),
-                Field::Text(self.patient.as_str()),
-                Field::Text(&self.practice.0),
-                Field::Int(i64::from(self.tabs)),
-                Field::Text(&self.protocol),
-                Field::Text(&purpose),
-                text(self.consent.as_ref()),
-                text(self.talk.as_ref()),
-                text(reason),
-                text(words),
-                Field::Int(self.opened_at.as_microsecond()),
-                Field::Int(self.ends_at.as_microsecond()),
-                Field::Text(&self.register_hash),
-            ],
-        )
+        let mut fields = vec![
+            Field::Text(&self.id),
+            Field::Text(&self.viewer.0),
+            Field::Text(&self.client),
+            Field::Text(&self.clinician),
+            Field::Text(&self.role),
+            Field::Text(self.patient.as_str()),
+            Field::Text(&self.practice.0),
+            Field::Int(i64::from(self.tabs)),
+            Field::Text(&self.protocol),
+            Field::Text(&purpose),
+            text(self.consent.as_ref()),
+            text(self.talk.as_ref()),
+            text(reason),
+            text(words),
+            Field::Int(self.opened_at.as_microsecond()),
+            Field::Int(self.ends_at.as_microsecond()),
+            Field::Text(&self.register_hash),
+        ];
+        // Only where there is something: an occasion from before these columns keeps its digest.
+        let (asked, gateway) = (self.asked, self.gateway);
+        if self.site.is_some() || gateway.is_some() || asked.is_some() || self.same_name {
+            fields.extend([
+                self.site
+                    .as_ref()
+                    .map_or(Field::Null, |site| Field::Text(&site.0)),
+                gateway.map_or(Field::Null, |kind| Field::Text(kind.code())),
+                asked.map_or(Field::Null, |tabs| Field::Int(i64::from(tabs))),
+                Field::Int(i64::from(self.same_name)),
+            ]);
+        }
+        digest("occasion", &fields)
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod contract_oversight;
 pub mod heads;
 pub mod holds;
 pub mod losses;
+pub mod national;
 pub mod notices;
 pub mod opt_out;
 pub mod overrides;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 use self::notices::{Notice, NoticeKind, Recipient};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
+use crate::register::GatewayKind;
 use crate::source::BoxFuture;
 
 /// The store failed. Nothing that depends on it may go on.
@@ -102,6 +104,35 @@ pub struct OccasionRow {
     pub register_hash: String,
     /// How it was known who opened it: `asserted` or `authenticated`.
     pub assurance: String,
+    /// The viewer's site or service that asked, where it named one (R158).
+    pub site: Option<OdsCode>,
+    /// The legal gateway, where the purpose is not direct care (R172).
+    pub gateway: Option<GatewayKind>,
+    /// Tabs that were asked for, as bits; `None`: none was named.
+    pub asked: Option<u16>,
+    /// Another patient of the viewer's worklist has the same name.
+    pub same_name: bool,
+}
+
+impl OccasionRow {
+    /// What it rests on, as the trail has it.
+    #[must_use]
+    pub fn basis(&self) -> Option<String> {
+        let given = match (&self.consent, &self.override_reason) {
+            (Some(consent), _) => Some(format!("consent:{consent}")),
+            (None, Some((reason, _))) => Some(format!("override:{reason}")),
+            (None, None) => None,
+        };
+        basis_with(given, self.gateway)
+    }
+}
+
+/// A basis with the legal gateway of a use that is not for direct care beside it.
+#[must_use]
+pub fn basis_with(given: Option<String>, gateway: Option<GatewayKind>) -> Option<String> {
+    let gateway = gateway.map(|kind| format!("gateway:{}", kind.code()));
+    let parts: Vec<String> = given.into_iter().chain(gateway).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// A refusal at the point of care that stands (R077, R078).
@@ -297,6 +328,14 @@ pub trait OccasionStore: Send + Sync {
         patient: &PatientId,
         practice: &OdsCode,
     ) -> Result<Option<OdsCode>, StoreError>;
+    /// When the national service last said that this patient has no national data opt-out (R176); `None`: it never did, or
+    /// nobody asked, or this store does not know.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn cleared_at(&self, _patient: &PatientId) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
     /// Forgets what other practices' systems said before `practice`, where the patient is registered now, granted an opt-in.
     fn lift_by_opt_in<'a>(
         &'a self,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::search::Selection;
+use super::told::ToldTabs;
 use crate::fhir::uri;
 use crate::release::{Clinical, Mode, Part, Released};
 
@@ -10,12 +11,13 @@ const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-Observ
 
 /// The searchset of a [`Selection`]. `base` is the address of the API (`http://host/fhir/r4`), `outcome` a whole entry of
 /// mode `outcome` (see [`super::incomplete::outcome`]), where something is to be said. `meta.lastUpdated` is the moment
-/// of retrieval from the source (R010).
+/// of retrieval from the source (R010); `tabs` are said there too (R034).
 #[must_use]
 pub fn searchset(
     released: &Released,
     base: &str,
     selection: &Selection,
+    tabs: &ToldTabs,
     outcome: Option<&[u8]>,
 ) -> Clinical {
     let matches = selection
@@ -30,7 +32,7 @@ pub fn searchset(
         .chain(includes)
         .chain(outcome.map(Part::Raw))
         .collect();
-    let head = head(released, &escaped(base), selection, &parts);
+    let head = head(released, &escaped(base), selection, tabs, &parts);
     released.splice(head.as_bytes(), &parts)
 }
 
@@ -38,13 +40,14 @@ pub fn searchset(
 /// is a part of the record. Apart from a category that an oversight group switched off, the same for every patient
 /// (governance.md 2.5).
 #[must_use]
-pub fn meta(released: &Released, parts: &[Part<'_>]) -> String {
+pub fn meta(released: &Released, tabs: &ToldTabs, parts: &[Part<'_>]) -> String {
     let highest = released.highest(parts).code();
     format!(
         concat!(
-            r#""meta":{{"lastUpdated":"{}","security":[{{"system":"{}","code":"{}"}},{{"system":"{}","code":"SUBSETTED"}},"#,
+            r#""meta":{{"extension":[{}],"lastUpdated":"{}","security":[{{"system":"{}","code":"{}"}},{{"system":"{}","code":"SUBSETTED"}},"#,
             r#"{{"system":"{act}","code":"NOPERSISTP"}},{{"system":"{act}","code":"NOINTEGRATE"}}]}}"#
         ),
+        tabs.extension(),
         released.held().last_updated(),
         uri::CONFIDENTIALITY,
         highest,
@@ -53,10 +56,16 @@ pub fn meta(released: &Released, parts: &[Part<'_>]) -> String {
     )
 }
 
-fn head(released: &Released, base: &str, selection: &Selection, parts: &[Part<'_>]) -> String {
+fn head(
+    released: &Released,
+    base: &str,
+    selection: &Selection,
+    tabs: &ToldTabs,
+    parts: &[Part<'_>],
+) -> String {
     let mut head = format!(
         r#"{{"resourceType":"Bundle",{},"type":"searchset","total":{}"#,
-        meta(released, parts),
+        meta(released, tabs, parts),
         selection.total
     );
     let kind = selection.kind.name();

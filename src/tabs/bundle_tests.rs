@@ -26,7 +26,8 @@ fn bundle(
         base: BASE,
     };
     let selection = search(&released, &ask).unwrap();
-    let bytes = searchset(&released, BASE, &selection, outcome).into_bytes();
+    let tabs = ToldTabs::of(&released, kind, &[], selection.shown());
+    let bytes = searchset(&released, BASE, &selection, &tabs, outcome).into_bytes();
     serde_json::from_slice(&bytes).unwrap()
 }
 

@@ -10,6 +10,8 @@ mod page;
 pub mod params;
 mod query;
 pub mod search;
+mod told;
 
 pub use lists::{ListWording, Notices, TabWording};
 pub use search::{SearchAsk, SearchError, Selection, search};
+pub use told::ToldTabs;

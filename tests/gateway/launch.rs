@@ -162,6 +162,14 @@ impl<'a> Browser<'a> {
     }
 }
 
+/// The page of the conversation, as the out-of-hours clinician sees it.
+pub fn consent_page(gateway: &TestGateway, nhs_number: &str) -> String {
+    let browser = Browser::open(gateway, &asked(gateway, "sandbox-spa"))
+        .sign_in("clinician")
+        .pick(nhs_number);
+    browser.page.text().to_owned()
+}
+
 pub fn consent_items(page: &str) -> Vec<String> {
     page.split("<input ")
         .filter(|tag| tag.split('>').next().unwrap().contains("consent-item"))
@@ -301,6 +309,10 @@ fn a_clinician_signs_in_asks_the_patient_and_reads() {
     assert_eq!(token["expires_in"], 900);
     assert_eq!(token["patient"], fhir_id(gateway, "9990000018"));
     assert_eq!(token["need_patient_banner"], true);
+    // R034: an app is told as a hospital's system is
+    let granted = &token["authorization_details"][0];
+    assert_eq!(granted["tabs"], granted["tabs_allowed"]);
+    assert!(granted.get("tabs_asked").is_none());
     let scope = text(&token, "scope");
     assert!(scope.starts_with("openid fhirUser launch/patient offline_access patient/"));
     assert!(!scope.contains('*') && !scope.contains("system/") && !scope.contains("user/"));

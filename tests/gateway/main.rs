@@ -35,6 +35,7 @@ mod people;
 mod population;
 mod protocol;
 mod providers;
+mod purposes;
 mod replicas;
 mod reports;
 mod requirements;

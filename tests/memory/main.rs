@@ -399,6 +399,7 @@ async fn flood(http: bool) -> SourceError {
         clinician: "dr.lookup".to_owned(),
         message_id: "1".to_owned(),
         asked_at: jiff::Timestamp::UNIX_EPOCH,
+        parts: openmig::source::Parts::Whole,
     };
     adapter.fetch(&ask).await.unwrap_err()
 }

@@ -247,6 +247,7 @@ fn matrix() -> String {
             }
         }
     }
+    other_uses(&mut out, &register, today);
     out
 }
 
@@ -258,6 +259,120 @@ fn demanding() -> Fact<PracticeFacts> {
         enabled: true,
         demands_proof: true,
     })
+}
+
+/// Every flow of the sandbox that is not for direct care: what is asked for, on what basis, about whom (S3; R170 to R177).
+fn other_uses(out: &mut String, register: &crate::register::Register, today: jiff::civil::Date) {
+    let viewer = ods("Z9R01");
+    let this_use = |to_this_use| {
+        Basis::Consent(Talk {
+            to_this_use,
+            ..GOOD
+        })
+    };
+    let refuses = Basis::Consent(Talk {
+        answer: Answer::No,
+        to_this_use: Some(true),
+        ..GOOD
+    });
+    type Patient = (&'static str, fn(&mut BeforeInputs, &mut AfterSourceInputs));
+    let patients: [Patient; 6] = [
+        ("adult without national opt-out", |_, _| {}),
+        ("national opt-out, or never asked about", |_, s| {
+            if s.cleared.is_some() {
+                s.cleared = Some(Fact::Unknown);
+            }
+        }),
+        ("cleared too long ago", |_, s| {
+            if s.cleared.is_some() {
+                s.cleared = Some(Fact::Known(false));
+            }
+        }),
+        ("opted out at the practice", |_, s| {
+            s.sharing = Fact::Known(SharingFact::OptedOut)
+        }),
+        ("refusal stands", |b, _| {
+            b.refusal_stands = Fact::Known(true)
+        }),
+        ("restricted", |_, s| {
+            s.refusal = Some(SourceRefusal::Restricted)
+        }),
+    ];
+    let purposes = [
+        "HRESCH",
+        "PUBHLTH",
+        "HOPERAT",
+        "HLEGAL",
+        "HQUALIMP",
+        "CLINTRCH",
+        "HSYSADMIN",
+        "HRESCH TREAT",
+        "HRESCH PUBHLTH",
+        "HRESCH BTG ETREAT",
+    ];
+    for (day, on) in [
+        (today, "today"),
+        (
+            today.checked_add(jiff::Span::new().days(400)).unwrap(),
+            "in 400 days",
+        ),
+    ] {
+        for purpose in purposes {
+            let _ = writeln!(
+                out,
+                "\nresearcher (research-clinician) at {viewer}, {purpose}, {on}"
+            );
+            let own: TabSet = register
+                .protocols
+                .values()
+                .filter(|flow| flow.viewer == viewer && purpose.starts_with(&flow.purposes[0]))
+                .flat_map(|flow| flow.roles.values().flat_map(|tabs| tabs.iter()))
+                .collect();
+            for (asks, asked) in [
+                ("the flow's tabs", Some(own)),
+                ("another tab", Some([Tab::Summary].into_iter().collect())),
+                ("every tab", Some(TabSet::ALL)),
+                ("no tab named", None),
+            ] {
+                for (name, basis) in [
+                    ("nothing but the gateway", Basis::Gateway),
+                    ("yes, to this use", this_use(Some(true))),
+                    ("yes, to treatment", this_use(None)),
+                    ("yes, to another use", this_use(Some(false))),
+                    ("no", refuses),
+                    ("override", OVERRIDE),
+                ] {
+                    let outcomes: Vec<(&str, String)> = patients
+                        .iter()
+                        .map(|(patient, change)| {
+                            let mut b = of_register(register, day, "researcher", &viewer);
+                            b.purposes = purpose.split(' ').map(str::to_owned).collect();
+                            b.asked = asked.map(TabCodes);
+                            b.treatment_registered = Fact::Known(false);
+                            b.basis = Fact::Known(basis);
+                            if let Fact::Known(viewer) = &mut b.viewer {
+                                viewer.assurance_until = Some(day);
+                            }
+                            if let Fact::Known(clinician) = &mut b.clinician {
+                                clinician.training_until = Some(day);
+                            }
+                            let mut s = good_source();
+                            let gateway = Inputs::Before(b.clone()).decide().gateway;
+                            s.cleared = (gateway == Some(GatewayKind::Section251))
+                                .then_some(Fact::Known(true));
+                            let t = AfterTraceInputs {
+                                basis,
+                                ..good_trace()
+                            };
+                            change(&mut b, &mut s);
+                            (*patient, outcome(b, t, s))
+                        })
+                        .collect();
+                    write_line(out, &format!("{asks}; {name}"), &outcomes);
+                }
+            }
+        }
+    }
 }
 
 fn of_register(

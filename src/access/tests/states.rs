@@ -18,8 +18,12 @@ fn every_rule_comes_out_as_it_did_in_every_state_of_its_inputs() {
         assert_eq!(kept, now, "line {}; UPDATE_GOLDEN=1 writes it anew", n + 1);
     }
     assert_eq!(kept.lines().count(), text.lines().count());
-    // Nothing has to be asked for these two: what they look at is always there.
-    let always = [Rule::PurposeDirectCare, Rule::TabInDataSet];
+    // Nothing has to be asked for these: what they look at is always there.
+    let always = [
+        Rule::PurposeDirectCare,
+        Rule::LegalGateway,
+        Rule::TabInDataSet,
+    ];
     for rule in RULES {
         let code = rule.code();
         assert!(seen.contains(&(code, 'P')), "{code} never holds");
@@ -72,6 +76,33 @@ fn table() -> (String, Seen) {
         "on a read",
         &read_states(),
         good_read,
+        Inputs::OnRead,
+    );
+    write_stage(
+        &mut out,
+        &mut seen,
+        "another use, before anybody is asked",
+        &other_use_states(),
+        good_other_use,
+        Inputs::Before,
+    );
+    write_stage(
+        &mut out,
+        &mut seen,
+        "another use by section 251, after the source",
+        &cleared_states(),
+        || AfterSourceInputs {
+            cleared: Some(Fact::Known(true)),
+            ..good_source()
+        },
+        Inputs::AfterSource,
+    );
+    write_stage(
+        &mut out,
+        &mut seen,
+        "another use, on a read",
+        &other_read_states(),
+        good_other_read,
         Inputs::OnRead,
     );
     (out, seen)
@@ -460,6 +491,158 @@ fn read_states() -> Vec<State<ReadInputs>> {
         ("asked for a tab that is not granted", |i| {
             i.granted = set(&[Tab::Summary]);
             i.asked = Some(set(&[Tab::Events]));
+        }),
+    ]
+}
+
+/// Research by approval under section 251, of patients who are on no worklist of the researcher's; two tabs, one asked for.
+fn good_other_use() -> BeforeInputs {
+    let mut inputs = good_before();
+    inputs.purposes = vec!["HRESCH".to_owned()];
+    inputs.protocols[0].purposes = inputs.purposes.clone();
+    inputs.protocols[0].tabs = set(&[Tab::Problems, Tab::Medication]);
+    inputs.protocols[0].gateway = Some(GatewayFacts {
+        kind: GatewayKind::Section251,
+        from: inputs.today,
+        until: inputs.today,
+        review_due: Some(inputs.today),
+        missing: Vec::new(),
+        treatment: false,
+    });
+    inputs.asked = Some(set(&[Tab::Problems]));
+    inputs.treatment_registered = Fact::Known(false);
+    inputs.basis = Fact::Known(Basis::Gateway);
+    inputs
+}
+
+fn gateway(inputs: &mut BeforeInputs) -> &mut GatewayFacts {
+    inputs.protocols[0].gateway.as_mut().unwrap()
+}
+
+fn talk(to_this_use: Option<bool>) -> Fact<Basis> {
+    Fact::Known(Basis::Consent(Talk {
+        to_this_use,
+        ..GOOD
+    }))
+}
+
+// R170, R171, R173, R174, R177
+fn other_use_states() -> Vec<State<BeforeInputs>> {
+    vec![
+        ("all in order", |_| {}),
+        ("evidence missing", |i| {
+            gateway(i).missing = vec!["cag_reference".to_owned()]
+        }),
+        ("gateway ended yesterday", |i| {
+            gateway(i).until = date(2026, 11, 21)
+        }),
+        ("gateway begins tomorrow", |i| {
+            gateway(i).from = date(2026, 11, 23)
+        }),
+        ("review overdue", |i| {
+            gateway(i).review_due = Some(date(2026, 11, 21))
+        }),
+        ("no review", |i| gateway(i).review_due = None),
+        ("anonymised only", |i| {
+            gateway(i).kind = GatewayKind::Anonymised
+        }),
+        ("only of its own patients", |i| gateway(i).treatment = true),
+        ("of its own patients, who is one", |i| {
+            gateway(i).treatment = true;
+            i.treatment_registered = Fact::Known(true);
+        }),
+        ("no gateway", |i| i.protocols[0].gateway = None),
+        ("another purpose", |i| {
+            i.purposes = vec!["PUBHLTH".to_owned()]
+        }),
+        ("treatment", |i| i.purposes = vec!["TREAT".to_owned()]),
+        ("and treatment", |i| i.purposes.push("TREAT".to_owned())),
+        ("and another one", |i| i.purposes.push("PUBHLTH".to_owned())),
+        ("by override", |i| {
+            i.purposes.extend(["BTG".to_owned(), "ETREAT".to_owned()]);
+            i.basis = Fact::Known(OVERRIDE);
+        }),
+        ("override alone", |i| i.basis = Fact::Known(OVERRIDE)),
+        ("no tab named", |i| i.asked = None),
+        ("every tab named", |i| i.asked = Some(TabCodes(TabSet::ALL))),
+        ("a tab of no flow", |i| i.asked = Some(set(&[Tab::Events]))),
+        ("one tab too many", |i| {
+            i.asked = Some(set(&[Tab::Problems, Tab::Events]))
+        }),
+        ("consent to treatment", |i| i.basis = talk(None)),
+        ("consent to this use", |i| i.basis = talk(Some(true))),
+        ("consent to another use", |i| i.basis = talk(Some(false))),
+        ("by consent: asked nobody", |i| {
+            gateway(i).kind = GatewayKind::ExplicitConsent
+        }),
+        ("by consent: to treatment", |i| {
+            gateway(i).kind = GatewayKind::ExplicitConsent;
+            i.basis = talk(None);
+        }),
+        ("by consent: to this use", |i| {
+            gateway(i).kind = GatewayKind::ExplicitConsent;
+            i.basis = talk(Some(true));
+        }),
+        ("by consent: the patient says no", |i| {
+            gateway(i).kind = GatewayKind::ExplicitConsent;
+            i.basis = Fact::Known(Basis::Consent(Talk {
+                answer: Answer::No,
+                to_this_use: Some(true),
+                ..GOOD
+            }));
+        }),
+        ("refusal stands", |i| i.refusal_stands = Fact::Known(true)),
+        ("a second flow that is over", |i| {
+            let mut other = i.protocols[0].clone();
+            other.id = "a".to_owned();
+            other.tabs = TabCodes(TabSet::ALL);
+            other.gateway.as_mut().unwrap().until = date(2026, 11, 21);
+            i.protocols.push(other);
+        }),
+        ("role in no flow", |i| {
+            i.protocols[0].tabs = TabCodes(TabSet::NONE)
+        }),
+        ("protocol ended yesterday", |i| {
+            i.protocols[0].until = date(2026, 11, 21)
+        }),
+    ]
+}
+
+// R176
+fn cleared_states() -> Vec<State<AfterSourceInputs>> {
+    vec![
+        ("no national opt-out", |_| {}),
+        ("nobody knows", |i| i.cleared = Some(Fact::Unknown)),
+        ("not asked", |i| i.cleared = Some(Fact::NotAsked)),
+        ("not cleared, or too long ago", |i| {
+            i.cleared = Some(Fact::Known(false))
+        }),
+        ("opted out at the practice", |i| {
+            i.sharing = Fact::Known(SharingFact::OptedOut)
+        }),
+    ]
+}
+
+fn good_other_read() -> ReadInputs {
+    let before = good_other_use();
+    ReadInputs {
+        purposes: before.purposes,
+        protocols: before.protocols,
+        granted: set(&[Tab::Problems]),
+        ..good_read()
+    }
+}
+
+fn other_read_states() -> Vec<State<ReadInputs>> {
+    vec![
+        ("all in order", |_| {}),
+        ("gateway ended since", |i| {
+            i.protocols[0].gateway.as_mut().unwrap().until = date(2026, 11, 21)
+        }),
+        ("gateway gone", |i| i.protocols[0].gateway = None),
+        ("flow gone", |i| i.protocols.clear()),
+        ("asked for the other tab", |i| {
+            i.asked = Some(set(&[Tab::Medication]))
         }),
     ]
 }

@@ -156,6 +156,11 @@ impl OversightApi {
                 call.no_more()?;
                 self.reports.misuse(call.around(), own, period)?
             }
+            "other-uses" => {
+                let period = period(call)?;
+                call.no_more()?;
+                self.reports.other_uses(call.around(), own, period)?
+            }
             "complaints" => {
                 let period = period(call)?;
                 call.no_more()?;

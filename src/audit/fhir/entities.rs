@@ -94,7 +94,18 @@ fn facts(event: &StoredEvent) -> Vec<AuditEventEntityDetail> {
         Happening::Disclosure => (event.disclosed.len() + event.unresolved as usize).to_string(),
         _ => String::new(),
     };
+    let also = event.also();
+    let codes = |tabs: Option<crate::tabs::catalogue::TabSet>| {
+        tabs.map(|tabs| {
+            let codes: Vec<_> = tabs.iter().map(|tab| tab.code()).collect();
+            codes.join(" ")
+        })
+    };
     let known = [
+        ("site", also.site.map(|site| site.0)),
+        ("gateway", also.gateway.map(|kind| kind.code().to_owned())),
+        ("tabs-asked", codes(also.asked)),
+        ("tabs-returned", codes(also.returned)),
         ("occasion", event.occasion.clone()),
         ("basis", event.basis.clone()),
         ("tabs", Some(tabs)),

@@ -197,7 +197,8 @@ const INTERACTIONS: [&str; 15] = [
 
 /// The Consent that an event rests on.
 fn consent(event: &StoredEvent) -> Option<&str> {
-    event.basis.as_deref()?.strip_prefix("consent:")
+    let given = event.basis.as_deref()?.strip_prefix("consent:")?;
+    given.split_whitespace().next()
 }
 
 /// The AuditEvent of a stored event.

@@ -9,6 +9,7 @@ use crate::audit::reader::{AuditReader, Filter, Happening, StoredEvent};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
 use crate::record::date::london;
+use crate::register::GatewayKind;
 use crate::store::StoreError;
 use crate::tabs::catalogue::TabSet;
 
@@ -65,6 +66,10 @@ pub struct Access {
     pub tabs: TabSet,
     /// Tabs of which something was shown.
     pub shown_tabs: TabSet,
+    /// What for, v3-ActReason codes.
+    pub purpose: Vec<String>,
+    /// The legal gateway, where that is not direct care (R172).
+    pub gateway: Option<GatewayKind>,
     /// Answers that left.
     pub answers: u64,
     /// Different resources that left.
@@ -127,6 +132,8 @@ pub fn accesses(events: &[StoredEvent]) -> Vec<Access> {
             basis: event.basis.clone(),
             tabs: event.tabs,
             shown_tabs: TabSet::NONE,
+            purpose: event.purpose.clone(),
+            gateway: event.also().gateway,
             answers: 0,
             resources: 0,
         };

@@ -9,6 +9,7 @@ pub mod extract;
 pub mod flows;
 pub mod gateways;
 pub mod misuse;
+pub mod other_uses;
 pub mod sheet;
 pub mod subject_access;
 pub mod undelivered;
@@ -229,6 +230,30 @@ impl Reports {
             &events,
             &accesses,
         ))
+    }
+
+    /// What of a practice's records was shown for other uses than direct care (R172).
+    ///
+    /// # Errors
+    /// Nobody of the practice's; the store failed.
+    pub fn other_uses(
+        &self,
+        around: Around<'_>,
+        practice: Option<&OdsCode>,
+        period: Period,
+    ) -> Result<Sheet, ReportError> {
+        let practice = Self::own(
+            around,
+            practice,
+            OrganisationKind::Practice,
+            &[Duty::RunPractice, Duty::OverseePractice],
+        )?;
+        let filter = Filter {
+            practice: Some(practice.clone()),
+            ..Filter::default()
+        };
+        let accesses = accesses(&self.in_period(filter, period)?);
+        Ok(other_uses::report(practice, period, &accesses))
     }
 
     /// Reports due or missing: all for the group, an organisation's own otherwise (R124).

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::accesses::is_shown;
 use super::sheet::{Sheet, Table};
+use crate::audit::FLAG;
 use crate::audit::reader::{Happening, StoredEvent};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
@@ -54,7 +55,12 @@ pub fn report(
         .collect();
     let seen_by_practice: Vec<Vec<Value>> = events
         .iter()
-        .filter(|event| event.happening == Happening::Oversight && event.failure.is_none())
+        .filter(|event| {
+            event.happening == Happening::Oversight
+                && event.failure.is_none()
+                // What the gateway notes of its own accord is nobody's look.
+                && event.interaction.as_deref() != Some(FLAG)
+        })
         .map(|event| vec![when(event).into(), who(register, event).into()])
         .collect();
     Sheet::new(
@@ -146,14 +152,22 @@ fn who(register: &Register, event: &StoredEvent) -> String {
     }
 }
 
-fn why(event: &StoredEvent) -> &'static str {
-    match event.basis.as_deref() {
+fn why(event: &StoredEvent) -> String {
+    if let Some(kind) = event.also().gateway {
+        return format!(
+            "not for your own care, but for {}, on the basis of {}",
+            event.purpose.join(", "),
+            kind.words()
+        );
+    }
+    let for_care = match event.basis.as_deref() {
         Some(basis) if basis.starts_with("consent:") => "to treat you, after you said yes",
         Some(basis) if basis.starts_with("override") => {
             "in an emergency, when you could not be asked"
         }
         _ => "for your care",
-    }
+    };
+    for_care.to_owned()
 }
 
 /// How many of what, by the names of the resource types.

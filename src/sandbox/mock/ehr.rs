@@ -140,7 +140,8 @@ async fn find(
                 let person = state.population().by_nhs_number(number);
                 match person.map(|person| WorklistEntry::from(&*person)) {
                     Some(entry) => json!({
-                        "registered": true, "name": entry.name, "birth_date": entry.birth_date
+                        "registered": true, "name": entry.name, "birth_date": entry.birth_date,
+                        "same_name": state.population().has_namesake(&ods, number)
                     }),
                     None => json!({ "registered": true }),
                 }

@@ -43,6 +43,10 @@ pub trait Population: Send + Sync {
 
     /// Is this person registered for treatment at `viewer`? Never the list: it may be very long.
     fn is_registered(&self, viewer: &str, nhs_number: &str) -> bool;
+
+    /// Does another patient of `viewer` have this person's name? Only people who are there already are asked: ordinary ones
+    /// are not made for it.
+    fn has_namesake(&self, viewer: &str, nhs_number: &str) -> bool;
 }
 
 /// Ordinary people, each made when asked for: the `n` first of the series `seed`, their stories anchored to `today`.
@@ -189,6 +193,21 @@ impl Population for People {
             .filter(|person| person.registered_for_treatment)
             .map(|person| WorklistEntry::from(person.as_ref()))
             .collect()
+    }
+
+    fn has_namesake(&self, viewer: &str, nhs_number: &str) -> bool {
+        let name = |person: &Person| WorklistEntry::from(person).name.to_lowercase();
+        let own = self.kept(nhs_number).map(|person| name(&person));
+        let kept = self
+            .by_number
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        VIEWERS.contains(&viewer)
+            && kept.values().any(|person| {
+                person.nhs_number != nhs_number
+                    && person.registered_for_treatment
+                    && own.as_ref() == Some(&name(person))
+            })
     }
 
     fn is_registered(&self, viewer: &str, nhs_number: &str) -> bool {

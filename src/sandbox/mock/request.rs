@@ -28,6 +28,11 @@ impl Message {
             .find(|text| !text.is_empty())
     }
 
+    /// Is there an element, empty or not, whose path ends so?
+    pub fn has(&self, tail: &str) -> bool {
+        self.find(tail).next().is_some()
+    }
+
     /// The attribute of the first element whose path ends so.
     pub fn attribute(&self, tail: &str, name: &str) -> Option<&str> {
         self.find(tail)

@@ -22,7 +22,7 @@ use super::wire::{self, Answer, Line};
 use super::write::Xml;
 use super::write::systmone::{self as writer, Codes, Drugs, OutputScheme};
 use crate::clock::new_id;
-use crate::sandbox::story::{Behaviour, Sharing};
+use crate::sandbox::story::{Behaviour, Kind, Person, Sharing};
 
 /// Practices whose systems this service plays.
 const SERVED: [&str; 3] = ["Z99002", "Z99004", "Z99006"];
@@ -228,11 +228,30 @@ async fn reply(state: &MockState, message: &Message, fault: Option<FaultKind>) -
             _ => Drugs::Dmd,
         },
     };
+    let person = if message.has("FunctionParameters/Medication") {
+        Arc::new(medication_only(&person))
+    } else {
+        person
+    };
     let whole = respond(message, |xml| writer::write(xml, &person, scheme));
     if person.behaviour == Behaviour::BrokenXml {
         return super::write::broken(whole);
     }
     whole
+}
+
+/// The section switch `Medication` (docs/sources-wire.md): who the patient is, and what is prescribed.
+fn medication_only(person: &Person) -> Person {
+    let mut less = person.clone();
+    less.facts
+        .retain(|fact| matches!(fact.kind, Kind::Course { .. } | Kind::Issue { .. }));
+    let facts = &less.facts;
+    less.contacts
+        .retain(|contact| facts.iter().any(|fact| fact.contact == Some(contact.key)));
+    for contact in &mut less.contacts {
+        contact.narrative = None;
+    }
+    less
 }
 
 /// The frame of every answer, echoing what the request said.

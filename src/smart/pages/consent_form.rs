@@ -168,6 +168,7 @@ impl ConsentForm {
                 view: self.child_view.clone(),
             }),
             changed_mind: self.changed_mind.then_some(true),
+            purpose: None,
         })
     }
 

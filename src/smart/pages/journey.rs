@@ -7,7 +7,7 @@ use super::reply::{JOURNEY_SECONDS, Reply, cookie, set_cookie};
 use super::{Pages, views, words};
 use crate::audit::Origin;
 use crate::clock::new_id;
-use crate::occasion::{Asker, ClinicianClaim};
+use crate::occasion::{Asker, ClinicianClaim, direct_care};
 use crate::record::OdsCode;
 use crate::register::User;
 use crate::smart::authorize::{Asked, BackError, Unfit, read};
@@ -287,5 +287,7 @@ pub(super) fn claim(username: String, organisation: OdsCode) -> ClinicianClaim {
         claimed_role: None,
         organisation,
         assurance: AUTHENTICATED,
+        purposes: direct_care(),
+        site: None,
     }
 }

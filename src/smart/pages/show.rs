@@ -287,6 +287,7 @@ fn person(patient: &Pickable) -> views::Person {
             |date| date.strftime("%-d %B %Y").to_string(),
         ),
         number: format!("{} {} {}", part(0, 3), part(3, 6), part(6, 10)),
+        same_name: patient.listed.same_name,
     }
 }
 

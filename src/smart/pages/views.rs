@@ -53,6 +53,8 @@ pub struct Person {
     pub name: String,
     pub born: String,
     pub number: String,
+    /// Somebody else on the worklist has the same name.
+    pub same_name: bool,
 }
 
 /// Choose a patient.

@@ -30,6 +30,7 @@ fn ask() -> RecordAsk {
         clinician: "dr.lookup".to_owned(),
         message_id: ID.to_owned(),
         asked_at: jiff::Timestamp::UNIX_EPOCH,
+        parts: crate::source::Parts::Whole,
     }
 }
 

@@ -202,6 +202,7 @@ mod tests {
             clinician: "o'neil \"&<".to_owned(),
             message_id: "0190-abc".to_owned(),
             asked_at: jiff::Timestamp::UNIX_EPOCH,
+            parts: crate::source::Parts::Whole,
         }
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use self::record::{Answer, Said};
 pub use self::tcp::{End, end};
 use super::http::SharedHttp;
-use super::{BoxFuture, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceReply};
+use super::{BoxFuture, Parts, RecordAsk, SourceAdapter, SourceError, SourceLimits, SourceReply};
 use crate::record::{GpRecord, OdsCode};
 
 /// One SystmOne unit (or several behind one address).
@@ -127,12 +127,16 @@ fn request(ask: &RecordAsk, api_key: &str) -> String {
         "<ClientIntegrationRequest><APIKey>{}</APIKey><DeviceID>openmig</DeviceID><DeviceVersion>1.0</DeviceVersion>\
          <RequestUID>{}</RequestUID><Function>GetPatientRecord</Function><FunctionVersion>1.0</FunctionVersion>\
          <OutputScheme><Drugs>Dmd</Drugs><Codes>CTV3</Codes></OutputScheme>\
-         <FunctionParameters><Identity><NhsNumber>{}</NhsNumber></Identity><Organisation>{}</Organisation>\
+         <FunctionParameters><Identity><NhsNumber>{}</NhsNumber></Identity><Organisation>{}</Organisation>{}\
          </FunctionParameters></ClientIntegrationRequest>",
         escape(api_key),
         escape(&ask.message_id),
         escape(ask.nhs_number.as_str()),
         escape(&ask.practice.0),
+        match ask.parts {
+            Parts::Whole => "",
+            Parts::Medication => "<Medication/>",
+        },
     )
 }
 

@@ -47,6 +47,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0013_override_review.sql"),
     ),
     (
+        14,
+        "purposes",
+        include_str!("../../../migrations/sqlite/0014_purposes.sql"),
+    ),
+    (
         15,
         "signed_heads",
         include_str!("../../../migrations/sqlite/0015_signed_heads.sql"),
@@ -116,5 +121,46 @@ mod tests {
             .execute("INSERT INTO schema_version VALUES (999, 'later')", [])
             .unwrap();
         assert!(migrate(&mut connection).is_err());
+    }
+
+    // A file that was numbered before others and came after them: a store that has had the later ones gets it too, once
+    #[test]
+    fn a_file_that_came_late_is_applied_beneath_later_ones() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let schema = |connection: &Connection| -> Vec<String> {
+            let mut found = connection
+                .prepare(
+                    "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'
+                     UNION ALL SELECT 'occasion.' || name FROM pragma_table_info('occasion') ORDER BY 1",
+                )
+                .unwrap();
+            let rows = found.query_map([], |row| row.get(0)).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
+        let whole = schema(&connection);
+        connection
+            .execute_batch(
+                "DELETE FROM schema_version WHERE version = 14;
+                 DROP TABLE national_clearance;
+                 ALTER TABLE occasion DROP COLUMN site;
+                 ALTER TABLE occasion DROP COLUMN gateway;
+                 ALTER TABLE occasion DROP COLUMN asked;
+                 ALTER TABLE occasion DROP COLUMN same_name;",
+            )
+            .unwrap();
+        let latest = |connection: &Connection| -> u32 {
+            connection
+                .query_row("SELECT max(version) FROM schema_version", [], |row| {
+                    row.get(0)
+                })
+                .unwrap()
+        };
+        assert!(latest(&connection) > 14);
+        assert_ne!(schema(&connection), whole);
+        migrate(&mut connection).unwrap();
+        assert_eq!(schema(&connection), whole);
+        migrate(&mut connection).unwrap();
+        assert_eq!(schema(&connection), whole);
     }
 }

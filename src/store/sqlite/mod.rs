@@ -14,6 +14,7 @@ mod heads;
 mod holds;
 mod losses;
 mod migrate;
+mod national;
 mod notices;
 mod occasions;
 mod opt_out;

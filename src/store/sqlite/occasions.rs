@@ -7,13 +7,15 @@ use super::SqliteStore;
 use super::values::{Micros, Ods, Patient};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
+use crate::register::GatewayKind;
 use crate::store::{
     AlertRow, LookedAt, OccasionRow, OccasionStore, RefusalRow, StoreError, Stored,
 };
 
 /// The columns of an occasion, as [`occasion`] reads them.
 const OCCASION: &str = "id, viewer, client, clinician, role, patient, sealed_nhs, practice, tabs, protocol, purpose, \
-                        consent, talk, override_reason, override_text, opened_at, ends_at, withdrawn_at, register_hash, assurance";
+                        consent, talk, override_reason, override_text, opened_at, ends_at, withdrawn_at, register_hash, assurance, \
+                        site, gateway, asked, same_name";
 
 fn occasion(row: &Row<'_>) -> rusqlite::Result<OccasionRow> {
     let purpose: String = row.get(10)?;
@@ -39,7 +41,25 @@ fn occasion(row: &Row<'_>) -> rusqlite::Result<OccasionRow> {
         withdrawn_at: row.get::<_, Option<Micros>>(17)?.map(|at| at.0),
         register_hash: row.get(18)?,
         assurance: row.get(19)?,
+        site: row.get::<_, Option<Ods>>(20)?.map(|site| site.0),
+        gateway: gateway(row.get(21)?)?,
+        asked: row.get(22)?,
+        same_name: row.get(23)?,
     })
+}
+
+/// A gateway that this program does not know is no direct care: the row cannot be read, so nothing is shown.
+fn gateway(code: Option<String>) -> rusqlite::Result<Option<GatewayKind>> {
+    code.map(|code| {
+        GatewayKind::from_code(&code).ok_or_else(|| {
+            rusqlite::Error::FromSqlConversionFailure(
+                20,
+                rusqlite::types::Type::Text,
+                "no such gateway".into(),
+            )
+        })
+    })
+    .transpose()
 }
 
 fn insert(connection: &Connection, row: &OccasionRow) -> rusqlite::Result<()> {
@@ -50,7 +70,8 @@ fn insert(connection: &Connection, row: &OccasionRow) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!(
             "INSERT INTO occasion ({OCCASION})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                     ?21, ?22, ?23, ?24)"
         ))?
         .execute(params![
             row.id,
@@ -73,6 +94,10 @@ fn insert(connection: &Connection, row: &OccasionRow) -> rusqlite::Result<()> {
             row.withdrawn_at.map(Micros),
             row.register_hash,
             row.assurance,
+            row.site.as_ref().map(|site| &site.0),
+            row.gateway.map(GatewayKind::code),
+            row.asked,
+            row.same_name,
         ])?;
     Ok(())
 }
@@ -156,8 +181,8 @@ impl OccasionStore for SqliteStore {
                 .query_row((id, Micros(now)), |row| {
                     Ok(LookedAt {
                         row: occasion(row)?,
-                        refused: row.get(20)?,
-                        opted_out: row.get(21)?,
+                        refused: row.get(24)?,
+                        opted_out: row.get(25)?,
                     })
                 })
                 .optional()
@@ -322,6 +347,10 @@ impl OccasionStore for SqliteStore {
         practice: &OdsCode,
     ) -> Result<Option<OdsCode>, StoreError> {
         self.opt_out_that_stands(patient, practice)
+    }
+
+    fn cleared_at(&self, patient: &PatientId) -> Result<Option<Timestamp>, StoreError> {
+        self.cleared(patient)
     }
 
     fn lift_by_opt_in<'a>(
