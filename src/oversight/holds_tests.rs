@@ -283,8 +283,8 @@ async fn the_programme_ends_by_one_action_and_for_good() {
         kind: Some(NoticeKind::Decommission),
         ..NoticeFilter::default()
     };
-    // five practices and three viewers have signed; and the group
-    assert_eq!(bench.store.notices(&filter, 100).unwrap().len(), 9);
+    // five practices and four viewers, the research unit among them, have signed; and the group
+    assert_eq!(bench.store.notices(&filter, 100).unwrap().len(), 10);
     assert!(matches!(
         bench.lift("oversight", &row.id).await,
         Err(HoldError::Conflict(_))

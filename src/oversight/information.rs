@@ -320,8 +320,15 @@ mod tests {
     // R180: every item of S2 3.6, and today's signatories
     #[test]
     fn the_page_says_all_that_patients_must_be_told() {
-        let register = sandbox_register();
-        let practice = &register.organisations[&OdsCode("Z99001".into())];
+        let mut register = sandbox_register();
+        let z99001 = OdsCode("Z99001".into());
+        // R175: where other uses are agreed, the page names each and does not say that there is none.
+        let with_uses = html(&register, register.organisations.get(&z99001), TODAY);
+        assert!(with_uses.contains("Besides your own care"));
+        assert!(with_uses.contains("To keep the regional disease register."));
+        assert!(!with_uses.contains("for your own care only"));
+        register.protocols.retain(|_, flow| flow.gateway.is_none());
+        let practice = &register.organisations[&z99001];
         let html = html(&register, Some(practice), TODAY);
         for must in [
             "Why it is shared",

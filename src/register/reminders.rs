@@ -186,8 +186,8 @@ mod tests {
         let mut new = old.clone();
         new.agreement.group = "Integrated Care Board".to_owned();
         let notices = of_change(&old, &new, TODAY, NOW);
-        // five practices, three viewers, the group
-        assert_eq!(told(&notices, NoticeKind::GroupChanged).len(), 9);
+        // five practices, four viewers, the group
+        assert_eq!(told(&notices, NoticeKind::GroupChanged).len(), 10);
         assert!(notices.iter().all(Notice::is_fit));
 
         let mut new = old.clone();
@@ -210,7 +210,7 @@ mod tests {
         new.organisations.insert(ods("Z9N01"), joiner);
         let notices = of_change(&old, &new, TODAY, NOW);
         let joining = told(&notices, NoticeKind::Joining);
-        assert_eq!(joining.len(), 9);
+        assert_eq!(joining.len(), 10);
         assert!(!joining.contains(&"Z99004") && !joining.contains(&"Z9N01"));
         assert!(of_change(&new, &new, TODAY, NOW).is_empty());
 
@@ -222,7 +222,10 @@ mod tests {
             .clear();
         let notices = of_change(&old, &new, TODAY, NOW);
         let sharing = told(&notices, NoticeKind::Sharing);
-        assert_eq!(sharing, ["Z9H01", "Z9O01", "Z9S01", "Z99001", "group"]);
+        assert_eq!(
+            sharing,
+            ["Z9H01", "Z9O01", "Z9R01", "Z9S01", "Z99001", "group"]
+        );
     }
 
     // R163, R168: due within a month or overdue, and known by its day

@@ -185,13 +185,15 @@ fn what_needs_attention_is_told_before_it_lapses() {
     for expected in [
         "users.toml: the training of `untrained` has lapsed on 2026-10-23 (R102)",
         "organisations.toml: Z9S01 is suspended since 2026-06-15 (R156)",
+        // The trial of the sandbox, whose notice is over (R172).
+        "protocols.toml: the protocol `trial-1` has lapsed on 2026-10-23 (R160)",
     ] {
         assert!(
             now.iter().any(|text| text == expected),
             "{expected}: {now:#?}"
         );
     }
-    assert_eq!(now.len(), 2, "{now:#?}");
+    assert_eq!(now.len(), 3, "{now:#?}");
     let later = texts(&register, date(2027, 9, 20));
     for expected in [
         "agreement.toml: the review of the agreement was due on 2027-06-10 (R168)",

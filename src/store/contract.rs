@@ -74,6 +74,10 @@ pub(crate) fn occasion(n: u8) -> OccasionRow {
         withdrawn_at: None,
         register_hash: "ab".repeat(32),
         assurance: "authenticated".into(),
+        site: Some(ods("Z9H01A")),
+        gateway: Some(crate::register::GatewayKind::Section251),
+        asked: Some(3),
+        same_name: true,
     }
 }
 

@@ -186,14 +186,14 @@ fn every_fault_is_named_with_its_file_line_and_rule() {
         ),
         (
             ORGANISATIONS,
-            "kind = \"viewer\"\n",
-            "kind = \"viewer\"\nsites = { Z9O01 = \"Walk-in\" }\n",
+            "sites = { Z9H01A = ",
+            "sites = { Z9O01 = ",
             "R158",
         ),
         (
             ORGANISATIONS,
-            "kind = \"viewer\"\n",
-            "kind = \"viewer\"\nsites = { Z9H02 = \"\" }\n",
+            "sites = { Z9H01A = \"Sandbox General Hospital\"",
+            "sites = { Z9H01A = \"\"",
             "R158",
         ),
         // R066

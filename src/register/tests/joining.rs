@@ -24,7 +24,7 @@ const FIRST: &str = r#"first_approval = { by = "Practices' data controller group
 const LAST: &str = r#"final_approval = { by = "Sandbox Oversight Group", minutes = 2026-10-15, reference = "item 5", representatives = ["Dr Quill"] }"#;
 const TOLD: &str = r#"notified = 2026-09-03
 objections_until = 2026-10-10
-notices = ["Z99001", "Z99002", "Z99003", "Z99005", "Z99006", "Z9H01", "Z9O01", "Z9S01"]"#;
+notices = ["Z99001", "Z99002", "Z99003", "Z99005", "Z99006", "Z9H01", "Z9O01", "Z9R01", "Z9S01"]"#;
 
 fn joining(lines: &[&str]) -> String {
     format!(
