@@ -215,7 +215,7 @@ fn get_subject(gateway: &TestGateway, manager: &Token) -> String {
         .to_owned()
 }
 
-// R170, R171, R173, R174, R177: everything else is refused, before anybody outside is asked, with its reason in the trail
+// R106, R170, R171, R173, R174, R177: everything else is refused, before anybody outside is asked, with its reason in the trail
 #[test]
 fn without_its_gateway_another_use_is_refused() {
     let gateway = own();
