@@ -20,6 +20,8 @@ pub struct ApiError {
     pub text: String,
     /// `Allow`, `Retry-After` or `WWW-Authenticate`, where the status asks for one.
     pub header: Option<Box<(header::HeaderName, HeaderValue)>>,
+    /// Decisions behind it, a JSON array for the row of the trail; they never leave.
+    pub decisions: Option<Box<str>>,
 }
 
 impl ApiError {
@@ -37,6 +39,7 @@ impl ApiError {
             code,
             text: text.into(),
             header: None,
+            decisions: None,
         }
     }
 

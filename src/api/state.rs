@@ -173,9 +173,13 @@ impl Api {
                 .as_ref()
                 .map(Arc::clone)
                 .ok_or_else(no_record),
-            Err(refusal) => {
+            Err((refusal, decisions)) => {
                 self.look_up.forget(&visit.patient, &row.practice).await;
-                Err(told(refusal))
+                let mut error = told(refusal);
+                error.decisions = serde_json::to_string(&decisions)
+                    .ok()
+                    .map(String::into_boxed_str);
+                Err(error)
             }
         }
     }
@@ -217,6 +221,9 @@ impl Api {
     ) -> ApiError {
         let mut entry = self.entry(visit, What::Refused(interaction));
         entry.failure = Some(error.code.to_owned());
+        entry.decision = entry
+            .decision
+            .map(|on_read| with_more(on_read, error.decisions.as_deref()));
         match self.write(entry).await {
             Ok(()) => error,
             Err(unwritten) => unwritten,
@@ -292,6 +299,18 @@ impl Api {
 }
 
 /// Anything about the patient: one uniform answer.
+/// The decision on the read, and those on what the source answered afresh, as one array: `openmig explain` tells each.
+fn with_more(on_read: String, more: Option<&str>) -> String {
+    let array = |text: &str| serde_json::from_str::<Vec<serde_json::Value>>(text).ok();
+    match (array(&on_read), more.and_then(array)) {
+        (Some(mut all), Some(more)) => {
+            all.extend(more);
+            serde_json::Value::Array(all).to_string()
+        }
+        _ => on_read,
+    }
+}
+
 fn no_record() -> ApiError {
     ApiError::forbidden(
         "no-record-available",

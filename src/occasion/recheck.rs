@@ -7,7 +7,7 @@ use super::facts::{RegisterView, day_of};
 use super::open::{trace_inputs, verdict, warn_operator};
 use super::{Occasions, ReadRefusal};
 use crate::access::basis::{Basis, OverrideReason, Words};
-use crate::access::{Inputs, Proof, Rule};
+use crate::access::{DecisionRecord, Inputs, Proof, Rule};
 use crate::lookup::Found;
 use crate::store::OccasionRow;
 
@@ -18,20 +18,20 @@ impl Occasions {
     ///
     /// # Errors
     /// The rule that failed, always a matter of the patient: what is held of the record must be let go. Or something did
-    /// not answer.
+    /// not answer. With it the decisions that were made, for the row of the refusal (R120).
     pub async fn recheck(
         &self,
         row: &OccasionRow,
         retrieved_at: Timestamp,
         found: &Found,
-    ) -> Result<(), ReadRefusal> {
+    ) -> Result<(), (ReadRefusal, Vec<DecisionRecord>)> {
         if retrieved_at <= row.opened_at || self.rechecked.get(&row.id).await == Some(retrieved_at)
         {
             return Ok(());
         }
         let unavailable = |what: &'static str, error: &dyn std::fmt::Display| {
             tracing::warn!(%error, occasion = %row.id, what, "a fresh answer could not be decided on");
-            ReadRefusal::Unavailable
+            (ReadRefusal::Unavailable, Vec::new())
         };
         let number = self
             .nhs_number(row)
@@ -42,7 +42,9 @@ impl Occasions {
             .trace(&number)
             .await
             .map_err(|error| unavailable("trace", &error))?;
-        let basis = self.row_basis(row).ok_or(ReadRefusal::Unavailable)?;
+        let basis = self
+            .row_basis(row)
+            .ok_or((ReadRefusal::Unavailable, Vec::new()))?;
         let register = self.parts.register.current();
         let holds = self
             .parts
@@ -61,19 +63,28 @@ impl Occasions {
             (basis, Proof::of(&row.assurance)),
             &view,
         );
-        verdict(&Inputs::AfterTrace(inputs).decide()).map_err(ReadRefusal::Rule)?;
+        let mut records = Vec::new();
+        let mut decide = |inputs: Inputs| {
+            let (decision, record) = DecisionRecord::decide(inputs);
+            records.push(record);
+            verdict(&decision)
+        };
+        if let Err(rule) = decide(Inputs::AfterTrace(inputs)) {
+            return Err((ReadRefusal::Rule(rule), records));
+        }
         // Registered elsewhere now: this practice's record is no longer the patient's record (R006, R007).
-        let traced = traced
-            .filter(|traced| traced.practice.as_ref() == Some(&row.practice))
-            .ok_or(ReadRefusal::Rule(Rule::FullyRegistered))?;
+        let Some(traced) = traced.filter(|traced| traced.practice.as_ref() == Some(&row.practice))
+        else {
+            return Err((ReadRefusal::Rule(Rule::FullyRegistered), records));
+        };
         let inputs = self
             .source_inputs(&row.patient, &row.practice, &traced, found, row.gateway)
             .await
             .map_err(|error| unavailable("store", &error))?;
-        verdict(&Inputs::AfterSource(inputs).decide()).map_err(|rule| {
+        if let Err(rule) = decide(Inputs::AfterSource(inputs)) {
             warn_operator(rule, &row.practice, &row.id);
-            ReadRefusal::Rule(rule)
-        })?;
+            return Err((ReadRefusal::Rule(rule), records));
+        }
         self.rechecked.insert(row.id.clone(), retrieved_at).await;
         Ok(())
     }

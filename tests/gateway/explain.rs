@@ -5,6 +5,7 @@ use openmig::occasion::RegisterView;
 use openmig::oversight::explain::{Again, ExplainError, explain};
 use openmig::record::OdsCode;
 use openmig::register::{Holds, Register};
+use openmig::sandbox::story::Sharing;
 use openmig::store::holds::RegisterStore;
 
 use super::support::{Ask, TestGateway, alone, timing, until};
@@ -97,6 +98,32 @@ fn every_decision_of_an_occasion_replays_from_the_trail() {
         assert!(!row.decision.as_ref().unwrap().contains(NUMBER));
     }
     assert!(decided >= 6, "{decided}");
+}
+
+// R120, R008: a read that is refused because the practice's system has changed its mind has that decision in its row
+#[test]
+fn a_refusal_by_a_fresh_answer_is_explained() {
+    let gateway = alone();
+    let token = gateway.token(&Ask::consent(NUMBER));
+    let path = format!("Patient/{}", token.patient);
+    gateway.get(&token, &path).expect(200);
+    let people = &gateway.sandbox.people;
+    people.change(NUMBER, |person| person.sharing = Sharing::NotRecorded);
+    let refused = gateway.get(&token, &path);
+    people.change(NUMBER, |person| person.sharing = Sharing::Implied);
+    refused.expect(403);
+    let rows = events(&gateway, Some(&token.occasion));
+    let row = rows
+        .iter()
+        .find(|row| row.happening.code() == "refused")
+        .unwrap();
+    let register = gateway.sandbox.register.current();
+    let told = again(&gateway, row, &register).unwrap();
+    assert_eq!(told.len(), 3, "the read, the trace, the source's answer");
+    assert!(told.iter().all(|one| one.same));
+    let reasons: Vec<_> = told.iter().map(|one| one.record.reason.is_some()).collect();
+    assert_eq!(reasons, [false, false, true]);
+    assert!(!row.decision.as_ref().unwrap().contains(NUMBER));
 }
 
 // R120: a refused read has its decision too

@@ -334,7 +334,9 @@ fn a_fresh_answer_inside_the_window_is_decided_on_afresh() {
         let at_opening = bench.now();
         bench.advance(1);
         let later = bench.now();
-        let recheck = |at, found: &Found| wait(bench.occasions.recheck(&row, at, found));
+        let recheck = |at, found: &Found| {
+            wait(bench.occasions.recheck(&row, at, found)).map_err(|(refusal, _)| refusal)
+        };
         bench.calls();
 
         // the answer that it was opened on
