@@ -230,6 +230,33 @@ async fn two_writers_take_turns() {
     assert_eq!(folder.count("audit_event"), 10);
 }
 
+// R120: the same with both in a hurry, and others that start in between: each waits its turn, and none takes the other's new
+// rows for an altered trail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writers_in_a_hurry_take_turns() {
+    let folder = Folder::new();
+    let stores = [Arc::new(folder.open()), Arc::new(folder.open())];
+    let writers: Vec<_> = (0..8)
+        .map(|n| {
+            let store = Arc::clone(&stores[n % 2]);
+            tokio::spawn(async move {
+                for _ in 0..100 {
+                    store.write(entry(What::Intent)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    while !writers.iter().all(|one| one.is_finished()) {
+        folder.open();
+    }
+    for one in writers {
+        one.await.unwrap();
+    }
+    drop(stores);
+    folder.open();
+    assert_eq!(folder.count("audit_event"), 800);
+}
+
 // R126: a start notices a trail that was cut or whose head was changed.
 #[tokio::test]
 async fn a_start_refuses_a_cut_trail() {

@@ -181,7 +181,7 @@ fn work(
     ready: &std::sync::mpsc::Sender<Result<(), StoreError>>,
 ) {
     let started =
-        Tip::load(connection).and_then(|tip| Ok((Some(tip), Inserts::prepare(connection)?)));
+        tip_now(connection).and_then(|tip| Ok((Some(tip), Inserts::prepare(connection)?)));
     let (mut tip, mut inserts) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -212,6 +212,14 @@ fn work(
     }
 }
 
+/// The end of the trail while nobody holds a lock: all of it from one moment, for another process may be writing.
+fn tip_now(connection: &Connection) -> Result<Tip, StoreError> {
+    let moment = connection.unchecked_transaction()?;
+    let tip = Tip::load(&moment)?;
+    moment.commit()?;
+    Ok(tip)
+}
+
 enum GroupError {
     Overtaken,
     Failed(StoreError),
@@ -233,27 +241,27 @@ fn commit(
     tip: &mut Option<Tip>,
     group: &mut [Job],
 ) -> Result<(), GroupError> {
-    let mut next = match tip.take() {
-        Some(tip) => tip,
-        None => Tip::load(connection).map_err(GroupError::Failed)?,
-    };
-    let written = write(connection, inserts, &mut next, group);
-    if written.is_ok() {
-        *tip = Some(next);
-    } else if !connection.is_autocommit() {
+    let written = write(connection, inserts, tip.take(), group);
+    if written.is_err() && !connection.is_autocommit() {
         // If this fails too, the next BEGIN does, and so does its group.
         let _failed = connection.execute_batch("ROLLBACK");
     }
-    written
+    *tip = Some(written?);
+    Ok(())
 }
 
 fn write(
     connection: &Connection,
     inserts: &mut Inserts<'_>,
-    tip: &mut Tip,
+    tip: Option<Tip>,
     group: &mut [Job],
-) -> Result<(), GroupError> {
+) -> Result<Tip, GroupError> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    // Read under the lock: whatever other processes write, nobody is overtaken twice.
+    let mut tip = match tip {
+        Some(tip) => tip,
+        None => Tip::load(connection).map_err(GroupError::Failed)?,
+    };
     let mut with_tasks = Vec::new();
     for job in group.iter_mut() {
         if let Job::Task(task) = job {
@@ -269,10 +277,10 @@ fn write(
         .map(AsRef::as_ref)
         .collect();
     if !rows.is_empty() {
-        inserts.append(tip, &rows)?;
+        inserts.append(&mut tip, &rows)?;
     }
     connection.prepare_cached("COMMIT")?.execute([])?;
-    Ok(())
+    Ok(tip)
 }
 
 /// Runs one task so that its failure undoes nothing but itself.
