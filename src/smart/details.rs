@@ -13,6 +13,10 @@ pub const OCCASION_TYPE: &str = "https://openmig.org/occasion";
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a request, and nearly always the large one"
+)]
 pub enum AskedOccasion {
     /// A new occasion.
     Open {
