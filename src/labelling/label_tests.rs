@@ -1,9 +1,13 @@
 use super::super::list::tests::without;
 use super::*;
+use crate::fhir::Kind;
 use crate::fhir::build;
 use crate::fhir::kind::KINDS;
 use crate::fhir::model::{resources as r, types as t};
 use crate::fhir::to_json;
+use crate::labelling::meta::meta_mut;
+use crate::mapping::Checkable;
+use crate::record::Restriction;
 use crate::record::system;
 use crate::release::fixture::{self as f, id};
 use crate::tabs::catalogue::Section;
@@ -362,7 +366,7 @@ fn results_in_an_uncheckable_report_are_judged_by_their_own_code() {
     assert!(reasons[2].is_empty());
     assert_eq!(reasons[3], [Reason::ContainerUncheckable]);
     assert!(matches!(reasons[4], [Reason::Listed { .. }]));
-    let released = crate::release::withhold(record).unwrap();
+    let released = crate::release::fixture::withhold(record).unwrap();
     let names: Vec<_> = released
         .entries()
         .iter()

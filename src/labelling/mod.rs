@@ -6,6 +6,7 @@
 mod codings;
 mod handle;
 mod label;
+mod labeller;
 mod list;
 mod list_files;
 mod matcher;
@@ -18,6 +19,7 @@ pub(crate) mod sctid;
 
 pub use handle::ExclusionsHandle;
 pub use label::{LabelError, Labelled, LabelledRecord, PracticeRules, label};
+pub use labeller::Labeller;
 pub use list::{EMBEDDED, ExclusionList, ListError, Row};
 pub use meta::Confidentiality;
 pub(crate) use meta::clear_labels;

@@ -11,15 +11,15 @@ use super::{FindAsk, Finder, Found, SourceIdentity};
 use crate::audit::{AuditEntry, AuditLog, What};
 use crate::clock::{SharedClock, new_id};
 use crate::fhir::{IdKey, PatientId};
-use crate::labelling::{ExclusionList, ExclusionsHandle, PracticeRules, label};
-use crate::mapping::{MappingContext, Tables, map};
+use crate::labelling::{ExclusionList, ExclusionsHandle, PracticeRules};
+use crate::mapping::{Mapping, MappingContext, Tables};
 use crate::record::date::london;
 use crate::record::{
     GpRecord, LossCount, Missing, NhsNumber, OdsCode, Registration, Sharing, SourceFamily,
-    Standing, count_losses,
+    Standing,
 };
 use crate::register::{PracticeSource, RegisterHandle};
-use crate::release::{Held, HeldAsk, withhold};
+use crate::release::{Held, HeldAsk, release};
 use crate::source::emis::EmisAdapter;
 use crate::source::http::SharedHttp;
 use crate::source::systmone::SystmOneAdapter;
@@ -335,9 +335,9 @@ impl LookUp {
             today: retrieved_at.to_zoned(london()).date(),
             practice_name,
         };
-        let labelled = label(map(record, &context), exclusions, rules).map_err(|e| refused(&e))?;
-        let released = withhold(labelled).map_err(|e| refused(&e))?;
-        let losses = count_losses(released.losses());
+        let mapping = Mapping::new(record, &context);
+        let released = release(mapping, exclusions, rules).map_err(|e| refused(&e))?;
+        let losses = released.losses().to_vec();
         let held = HeldAsk {
             retrieved_at,
             wording: &self.parts.wording,

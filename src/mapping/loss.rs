@@ -1,6 +1,6 @@
 //! What was dropped or degraded, counted, never silently (design.md 3). Holds no clinical text.
 
-use crate::record::{Entry, Loss};
+use crate::record::{Entry, Loss, LossCount, LossTally};
 
 /// Why something of an entry did not get through, as stable words.
 pub mod reason {
@@ -34,14 +34,28 @@ pub mod reason {
     pub const RELATION: &str = "relation-kind";
 }
 
-/// The losses of one record so far.
+/// The losses of one record so far: each by itself, or only counted. A long record has tens of thousands of them.
 #[derive(Debug)]
-pub struct Losses(Vec<Loss>);
+pub enum Losses {
+    /// Each by itself.
+    Listed(Vec<Loss>),
+    /// By place and reason.
+    Counted(LossTally),
+}
 
 impl Losses {
-    /// Begins with those of the adapter.
-    pub fn new(adapter: Vec<Loss>) -> Self {
-        Self(adapter)
+    /// Counts what the adapter has listed.
+    pub fn counted(adapter: Vec<Loss>) -> Self {
+        let mut tally = LossTally::default();
+        for loss in adapter {
+            tally.add(&loss.path, &loss.reason);
+        }
+        Self::Counted(tally)
+    }
+
+    /// For what has been counted before.
+    pub fn none() -> Self {
+        Self::Listed(Vec::new())
     }
 
     /// Counts one of an entry; `part` is the field, empty for the whole entry.
@@ -51,26 +65,47 @@ impl Losses {
         } else {
             format!("{}/{part}", entry.path)
         };
-        self.0.push(Loss {
-            path,
-            native_id: Some(entry.id.clone()),
-            code: entry.code.codings.first().map(|c| c.code.clone()),
-            reason: reason.to_owned(),
-        });
+        match self {
+            Self::Counted(tally) => tally.add(&path, reason),
+            Self::Listed(list) => list.push(Loss {
+                path,
+                native_id: Some(entry.id.clone()),
+                code: entry.code.codings.first().map(|c| c.code.clone()),
+                reason: reason.to_owned(),
+            }),
+        }
     }
 
     /// Counts one that belongs to no entry.
     pub fn other(&mut self, path: &str, native_id: Option<&str>, reason: &str) {
-        self.0.push(Loss {
-            path: path.to_owned(),
-            native_id: native_id.map(ToOwned::to_owned),
-            code: None,
-            reason: reason.to_owned(),
-        });
+        match self {
+            Self::Counted(tally) => tally.add(path, reason),
+            Self::Listed(list) => list.push(Loss {
+                path: path.to_owned(),
+                native_id: native_id.map(ToOwned::to_owned),
+                code: None,
+                reason: reason.to_owned(),
+            }),
+        }
     }
 
-    /// All of them.
-    pub fn into_all(self) -> Vec<Loss> {
-        self.0
+    /// Each of them, where they were listed.
+    pub fn into_list(self) -> Vec<Loss> {
+        match self {
+            Self::Listed(list) => list,
+            Self::Counted(_) => Vec::new(),
+        }
+    }
+
+    /// By place and reason, most frequent first.
+    pub fn into_counts(self) -> Vec<LossCount> {
+        let counted = match self {
+            Self::Listed(list) => Self::counted(list),
+            counted => counted,
+        };
+        match counted {
+            Self::Counted(tally) => tally.into_counts(),
+            Self::Listed(_) => Vec::new(),
+        }
     }
 }

@@ -69,3 +69,81 @@ fn sections(part: Missing) -> Vec<Section> {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of<'g>(gaps: &'g [SectionGap], section: Section) -> Vec<&'g SectionGap> {
+        gaps.iter().filter(|gap| gap.section == section).collect()
+    }
+
+    // design.md 3: the sections of a part that is missing say so, each once, and no others do
+    #[test]
+    fn a_missing_part_speaks_in_its_own_sections_alone() {
+        use Section as S;
+        let tables = Tables::load().unwrap();
+        let always = gaps(&tables, &[]);
+        assert!(always.iter().all(|gap| !gap.unavailable));
+        for (part, inside, outside) in [
+            (Missing::Contact, S::Encounters, S::Allergies),
+            (Missing::Medication, S::MedicationCurrent, S::Allergies),
+            (Missing::Medication, S::ProblemsPast, S::Immunisations),
+            (Missing::Allergy, S::Allergies, S::MedicationCurrent),
+            (Missing::Referral, S::Referrals, S::Allergies),
+            (Missing::Report, S::Biochemistry, S::Demographics),
+            (Missing::Any, S::Immunisations, S::Demographics),
+        ] {
+            // Twice missing is said once.
+            let all = gaps(&tables, &[part, part]);
+            let [gap] = of(&all, inside)[..] else {
+                panic!("{part:?}: {:?}", of(&all, inside));
+            };
+            assert!(gap.unavailable);
+            assert_eq!(gap.why, tables.wording().unavailable);
+            assert!(
+                of(&all, outside).iter().all(|gap| !gap.unavailable),
+                "{part:?}"
+            );
+            // What is always said is said still, but of a section that is not whole only that.
+            for known in &always {
+                let [one] = of(&all, known.section)[..] else {
+                    panic!("{part:?}: {}", known.section.code());
+                };
+                assert!(one.unavailable || one == known);
+            }
+        }
+    }
+
+    // Whatever kind of part it was, no section that may have held it stays silent
+    #[test]
+    fn nothing_is_left_out_where_the_kind_is_not_known() {
+        let tables = Tables::load().unwrap();
+        let all = gaps(&tables, &[Missing::Any]);
+        for section in TABS.into_iter().flat_map(|tab| tab.sections()) {
+            let says = of(&all, *section).iter().any(|gap| gap.unavailable);
+            assert_eq!(
+                says,
+                *section != Section::Demographics,
+                "{}",
+                section.code()
+            );
+        }
+        for part in [
+            Missing::Contact,
+            Missing::Medication,
+            Missing::Allergy,
+            Missing::Referral,
+            Missing::Report,
+        ] {
+            let of_part = sections(part);
+            assert!(
+                of_part
+                    .iter()
+                    .all(|section| sections(Missing::Any).contains(section))
+            );
+            assert!(!of_part.is_empty());
+        }
+        assert!(!tables.wording().unavailable.trim().is_empty());
+    }
+}

@@ -23,6 +23,7 @@ mod patient;
 mod plan;
 mod procedure;
 mod referral;
+mod run;
 mod staff;
 pub mod tables;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod until_end;
 mod work;
 
 pub use observation::state_of_results;
+pub use run::{Mapping, Rest, Run};
 pub use tables::{TableError, TableFiles, Tables};
 
 use crate::fhir::{IdKey, Kind, PatientId, Resource};
@@ -39,7 +41,7 @@ use crate::record::{GpRecord, Loss, NhsNumber, OdsCode, Restriction, SourceFamil
 use crate::tabs::catalogue::Section;
 
 /// One resource with everything that the later stages must know of where it came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mapped {
     /// Its type.
     pub kind: Kind,
@@ -146,21 +148,21 @@ pub struct MappingContext<'a> {
 /// Maps a whole record.
 #[must_use]
 pub fn map(record: GpRecord, ctx: &MappingContext<'_>) -> MappedRecord {
-    let mut record = record;
-    let losses = std::mem::take(&mut record.losses);
-    let mut losses = loss::Losses::new(losses);
-    if record.family == SourceFamily::SystmOne {
-        merge::same_code(&mut record.entries, &mut losses);
+    let mut mapping = Mapping::with_losses(record, ctx);
+    let mut run = mapping.run();
+    let mut resources = Vec::new();
+    for part in 0..run.parts() {
+        resources.extend(run.part(part));
     }
-    until_end::settle(&mut record.entries, ctx.today);
-    let resources = work::run(&record, ctx, &mut losses);
+    let losses = run.into_losses();
+    let rest = mapping.into_rest();
     MappedRecord {
-        patient: ctx.patient.clone(),
-        practice: record.practice,
-        family: record.family,
-        standing: record.standing,
+        patient: rest.patient,
+        practice: rest.practice,
+        family: rest.family,
+        standing: rest.standing,
         resources,
-        gaps: missing::gaps(ctx.tables, &record.missing),
-        losses: losses.into_all(),
+        gaps: rest.gaps,
+        losses,
     }
 }

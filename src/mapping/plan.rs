@@ -430,6 +430,17 @@ fn readings(tables: &Tables, tree: &Tree<'_>, restrictions: &[Vec<Restriction>])
         tables.blood_pressure(&entry.code)
     };
     let is_header = |at: usize| half(at).is_some_and(|(half, _)| half == Half::Panel);
+    // By the id of what contains it, the variant of the first half that stands directly in it.
+    let mut variants: HashMap<&str, &str> = HashMap::new();
+    for entry in tree.entries {
+        if let Some(parent) = entry.parent.as_deref()
+            && let Some((Half::Systolic | Half::Diastolic, variant)) =
+                tables.blood_pressure(&entry.code)
+        {
+            variants.entry(parent).or_insert(variant);
+        }
+    }
+    let variant_below = |entry: &Entry| variants.get(entry.id.as_str()).copied();
     type BracketKey<'k> = (String, &'k str, Vec<String>);
     let mut order: Vec<BracketKey<'_>> = Vec::new();
     let mut brackets: HashMap<BracketKey<'_>, Bracket> = HashMap::new();
@@ -443,7 +454,7 @@ fn readings(tables: &Tables, tree: &Tree<'_>, restrictions: &[Vec<Restriction>])
         let parent = entry.parent.as_deref().and_then(|id| tree.find(id));
         let bracket = match (parent.filter(|up| is_header(*up)), &body.group_key) {
             (Some(up), _) => format!("under/{up}"),
-            (None, _) if half == Half::Panel && variant_below(tables, tree, at).is_some() => {
+            (None, _) if half == Half::Panel && variant_below(entry).is_some() => {
                 format!("under/{at}")
             }
             (None, Some(key)) => format!("key/{key}"),
@@ -451,7 +462,7 @@ fn readings(tables: &Tables, tree: &Tree<'_>, restrictions: &[Vec<Restriction>])
         };
         // The header over lying readings may be plain: what stands under it says which variant it is.
         let variant = match half {
-            Half::Panel => variant_below(tables, tree, at).unwrap_or(variant),
+            Half::Panel => variant_below(entry).unwrap_or(variant),
             Half::Systolic | Half::Diastolic => variant,
         };
         let mut hidden: Vec<String> = restrictions
@@ -510,17 +521,4 @@ fn readings(tables: &Tables, tree: &Tree<'_>, restrictions: &[Vec<Restriction>])
         out.append(&mut pairs);
     }
     out
-}
-
-/// The variant of the first half that stands directly under a header.
-fn variant_below<'t>(tables: &'t Tables, tree: &Tree<'_>, at: usize) -> Option<&'t str> {
-    let id = tree.get(at)?.id.as_str();
-    let mut below = tree
-        .entries
-        .iter()
-        .filter(|entry| entry.parent.as_deref() == Some(id));
-    below.find_map(|entry| match tables.blood_pressure(&entry.code)? {
-        (Half::Systolic | Half::Diastolic, variant) => Some(variant),
-        (Half::Panel, _) => None,
-    })
 }

@@ -54,22 +54,9 @@ pub struct Made {
     pub header: Header,
 }
 
-/// Maps the record; every resource in the order of the source.
-pub fn run(record: &GpRecord, ctx: &MappingContext<'_>, losses: &mut Losses) -> Vec<Mapped> {
-    let mut work = Work::new(record, ctx);
-    super::patient::patient(&mut work, losses);
-    for encounter in &record.encounters {
-        super::encounter::encounter(&mut work, losses, encounter);
-    }
-    for at in 0..record.entries.len() {
-        work.entry(at, losses);
-    }
-    work.supporting();
-    work.out
-}
-
 impl<'a> Work<'a> {
-    fn new(record: &'a GpRecord, ctx: &'a MappingContext<'a>) -> Self {
+    /// Decides what everything in the record becomes.
+    pub fn new(record: &'a GpRecord, ctx: &'a MappingContext<'a>) -> Self {
         let nested = record.family == SourceFamily::Emis;
         let tree = Tree::new(&record.entries, nested);
         let encounters: HashMap<&str, &Encounter> = record
@@ -141,6 +128,28 @@ impl<'a> Work<'a> {
             }
         }
         work
+    }
+
+    /// The record's parts, each of which is made into resources by itself: the patient, every encounter, every entry, and
+    /// last what only the others refer to.
+    pub fn parts(&self) -> usize {
+        2 + self.record.encounters.len() + self.record.entries.len()
+    }
+
+    /// Makes the resources of one part. Made again, they are the same.
+    pub fn part(&mut self, n: usize, losses: &mut Losses) -> std::vec::Drain<'_, Mapped> {
+        let record = self.record;
+        let encounters = record.encounters.len();
+        if n == 0 {
+            super::patient::patient(self, losses);
+        } else if let Some(encounter) = record.encounters.get(n - 1) {
+            super::encounter::encounter(self, losses, encounter);
+        } else if n <= encounters + record.entries.len() {
+            self.entry(n - 1 - encounters, losses);
+        } else {
+            self.supporting();
+        }
+        self.out.drain(..)
     }
 
     /// What the entry at this place becomes.

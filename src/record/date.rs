@@ -1,6 +1,6 @@
 //! Dates as the source knew them: never more precise than they were sent.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::fmt;
 
 use jiff::civil::{Date, DateTime};
@@ -97,15 +97,11 @@ impl PartialDate {
         Some((start, end))
     }
 
-    /// Newest first, unknown last: the order of every tab (R035).
+    /// A key to sort by: newest first, unknown last, the order of every tab (R035).
     #[must_use]
-    pub fn newest_first(&self, other: &Self) -> Ordering {
-        match (self.range(), other.range()) {
-            (Some(a), Some(b)) => b.cmp(&a),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        }
+    pub fn newest_first(&self) -> (bool, Reverse<Option<(Timestamp, Timestamp)>>) {
+        let range = self.range();
+        (range.is_none(), Reverse(range))
     }
 }
 

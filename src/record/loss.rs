@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Loss;
-
 /// How often something was lost at one place of a source's messages, for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct LossCount {
@@ -22,27 +20,34 @@ const LONGEST: usize = 200;
 /// Stands for all places beyond [`MOST`].
 const ELSEWHERE: &str = "elsewhere";
 
-/// The losses of a record by place and reason, most frequent first.
-#[must_use]
-pub fn count(losses: &[Loss]) -> Vec<LossCount> {
-    let mut counts: BTreeMap<(String, &str), u64> = BTreeMap::new();
-    for loss in losses {
-        let mut place = (named(&loss.path), loss.reason.as_str());
-        if counts.len() >= MOST && !counts.contains_key(&place) {
+/// Losses counted as they come, without their entries.
+#[derive(Debug, Default)]
+pub struct LossTally(BTreeMap<(String, String), u64>);
+
+impl LossTally {
+    /// Counts one.
+    pub fn add(&mut self, path: &str, reason: &str) {
+        let mut place = (named(path), reason.to_owned());
+        if self.0.len() >= MOST && !self.0.contains_key(&place) {
             ELSEWHERE.clone_into(&mut place.0);
         }
-        *counts.entry(place).or_default() += 1;
+        *self.0.entry(place).or_default() += 1;
     }
-    let mut counts: Vec<LossCount> = counts
-        .into_iter()
-        .map(|((path, reason), count)| LossCount {
-            path,
-            reason: reason.to_owned(),
-            count,
-        })
-        .collect();
-    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.cmp(b)));
-    counts
+
+    /// By place and reason, most frequent first.
+    #[must_use]
+    pub fn into_counts(self) -> Vec<LossCount> {
+        let counts = self.0.into_iter();
+        let mut counts: Vec<LossCount> = counts
+            .map(|((path, reason), count)| LossCount {
+                path,
+                reason,
+                count,
+            })
+            .collect();
+        counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.cmp(b)));
+        counts
+    }
 }
 
 /// The path as names: what is no part of an element's name is not kept, were a source to send any.
@@ -57,23 +62,22 @@ fn named(path: &str) -> String {
 mod tests {
     use super::*;
 
-    fn loss(path: &str, reason: &str) -> Loss {
-        Loss {
-            path: path.to_owned(),
-            native_id: Some("id".to_owned()),
-            code: Some("H33..".to_owned()),
-            reason: reason.to_owned(),
+    fn count<P: AsRef<str>>(losses: &[(P, &str)]) -> Vec<LossCount> {
+        let mut tally = LossTally::default();
+        for (path, reason) in losses {
+            tally.add(path.as_ref(), reason);
         }
+        tally.into_counts()
     }
 
     // R204: counted by place and reason, with nothing of the entry
     #[test]
     fn losses_are_counted_without_their_entries() {
         let counted = count(&[
-            loss("a/b", "free-text"),
-            loss("a/c", "no-tab"),
-            loss("a/b", "free-text"),
-            loss("a/b", "no-tab"),
+            ("a/b", "free-text"),
+            ("a/c", "no-tab"),
+            ("a/b", "free-text"),
+            ("a/b", "no-tab"),
         ]);
         let rows: Vec<_> = counted
             .iter()
@@ -87,13 +91,11 @@ mod tests {
                 ("a/c", "no-tab", 1)
             ]
         );
-        let text = serde_json::to_string(&counted).unwrap();
-        assert!(!text.contains("H33") && !text.contains("id"));
     }
 
     #[test]
     fn a_source_that_invents_names_fills_no_table() {
-        let many: Vec<Loss> = (0..5_000).map(|n| loss(&format!("x{n}"), "odd")).collect();
+        let many: Vec<(String, &str)> = (0..5_000).map(|n| (format!("x{n}"), "odd")).collect();
         let counted = count(&many);
         assert!(counted.len() <= MOST + 1);
         assert_eq!(counted.iter().map(|row| row.count).sum::<u64>(), 5_000);

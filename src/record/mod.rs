@@ -5,13 +5,14 @@
 
 pub mod code;
 pub mod date;
+mod entry;
 mod loss;
 pub mod names;
 pub mod nhs_number;
 
 pub use code::{Coded, Coding, system};
 pub use date::PartialDate;
-pub use loss::{LossCount, count as count_losses};
+pub use loss::{LossCount, LossTally};
 pub use nhs_number::{NhsNumber, NhsNumberError};
 
 use jiff::Timestamp;
@@ -326,7 +327,7 @@ pub enum Restriction {
         /// The policy list holds it.
         known: bool,
     },
-    /// SystmOne: marked private.
+    /// Marked as not to be seen: private (SystmOne), hidden or not filed yet (OpenHR).
     Private,
     /// A code whose text identifies a person (`SubscriberProtectedCodes`), never a free-standing observation.
     Identifying,

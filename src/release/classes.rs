@@ -4,47 +4,51 @@
 
 use std::collections::HashMap;
 
-use crate::fhir::{Kind, Resource};
-use crate::labelling::Confidentiality;
-use crate::mapping::{Header, Mapped};
+use super::sieve::Fact;
+use crate::fhir::Kind;
+use crate::mapping::Header;
 use crate::tabs::catalogue::{Section, Tab};
 
 /// More containers than this around one result are a loop.
 const DEPTH: usize = 32;
 
+/// What contains what stays, by the numbers of their ids.
+fn parents(facts: &[Fact]) -> HashMap<u32, u32> {
+    let stay = facts.iter().filter(|it| it.stays);
+    stay.filter_map(|it| Some((it.key.id, it.parent?)))
+        .collect()
+}
+
 /// Gives every such header the classes of what is left inside it; `others` where nothing is.
-pub(super) fn by_results(kept: &mut [(Mapped, Confidentiality)]) {
-    let parents: HashMap<&str, &str> = kept
-        .iter()
-        .filter_map(|(it, _)| Some((it.id.as_str(), it.parent.as_deref()?)))
-        .collect();
-    let mut inside: HashMap<String, Vec<Section>> = HashMap::new();
-    for (it, _) in kept.iter() {
+pub(super) fn by_results(facts: &mut [Fact]) {
+    let parents = parents(facts);
+    let mut inside: HashMap<u32, Vec<Section>> = HashMap::new();
+    for it in facts.iter().filter(|it| it.stays) {
         let own: Vec<Section> = match it.header {
-            _ if it.kind != Kind::Observation => continue,
+            _ if it.key.kind != Kind::Observation => continue,
             Header::Classed | Header::ByResults => continue,
             Header::Parent => vec![Section::OtherInvestigations],
             Header::No => it.sections.iter().copied().filter(is_class).collect(),
         };
-        let mut above = it.parent.as_deref();
+        let mut above = it.parent;
         for _ in 0..DEPTH {
             let Some(id) = above else { break };
-            let classes = inside.entry(id.to_owned()).or_default();
+            let classes = inside.entry(id).or_default();
             for class in &own {
                 if !classes.contains(class) {
                     classes.push(*class);
                 }
             }
-            above = parents.get(id).copied();
+            above = parents.get(&id).copied();
         }
     }
-    for (it, _) in kept.iter_mut() {
+    for it in facts.iter_mut().filter(|it| it.stays) {
         if !matches!(it.header, Header::ByResults | Header::Parent) {
             continue;
         }
-        let mut classes = inside.remove(&it.id).unwrap_or_default();
+        let mut classes = inside.remove(&it.key.id).unwrap_or_default();
         classes.sort();
-        let one_only = it.kind == Kind::Observation && classes.len() > 1;
+        let one_only = it.key.kind == Kind::Observation && classes.len() > 1;
         if classes.is_empty() || one_only {
             classes = vec![Section::OtherInvestigations];
         }
@@ -54,31 +58,38 @@ pub(super) fn by_results(kept: &mut [(Mapped, Confidentiality)]) {
 }
 
 /// Gives every header that has the state of its results the state of what is left inside it.
-pub(super) fn states(kept: &mut [(Mapped, Confidentiality)]) {
-    let parents: HashMap<&str, &str> = kept
-        .iter()
-        .filter_map(|(it, _)| Some((it.id.as_str(), it.parent.as_deref()?)))
-        .collect();
-    let mut inside: HashMap<String, Vec<String>> = HashMap::new();
-    for (it, _) in kept.iter().filter(|(it, _)| !it.state_by_results) {
-        let Resource::Observation(result) = &it.resource else {
+pub(super) fn states(facts: &mut [Fact]) {
+    let parents = parents(facts);
+    let mut inside: HashMap<u32, Vec<&str>> = HashMap::new();
+    for it in facts.iter().filter(|it| it.stays && !it.state_by_results) {
+        if it.key.kind != Kind::Observation {
             continue;
-        };
-        let mut above = it.parent.as_deref();
+        }
+        let mut above = it.parent;
         for _ in 0..DEPTH {
             let Some(id) = above else { break };
-            let state = result.status.value.clone().unwrap_or_default();
-            inside.entry(id.to_owned()).or_default().push(state);
-            above = parents.get(id).copied();
+            let state = it.state.as_deref().unwrap_or_default();
+            inside.entry(id).or_default().push(state);
+            above = parents.get(&id).copied();
         }
     }
-    for (it, _) in kept.iter_mut().filter(|(it, _)| it.state_by_results) {
-        let said = inside.remove(&it.id).unwrap_or_default();
-        let state = crate::mapping::state_of_results(said.iter().map(String::as_str));
-        match &mut it.resource {
-            Resource::Observation(battery) => battery.status = state.into(),
-            Resource::DiagnosticReport(report) => report.status = state.into(),
-            _ => {}
+    let states: Vec<Option<&'static str>> = facts
+        .iter()
+        .map(|it| {
+            let said = inside
+                .remove(&it.key.id)
+                .filter(|_| it.stays && it.state_by_results);
+            (it.stays && it.state_by_results)
+                .then(|| crate::mapping::state_of_results(said.unwrap_or_default().into_iter()))
+        })
+        .collect();
+    for (it, state) in facts.iter_mut().zip(states) {
+        if let Some(state) = state
+            && it.state.as_deref() != Some(state)
+        {
+            it.state = Some(state.into());
+            // As it was drawn it says another one.
+            it.drawn = None;
         }
     }
 }
@@ -91,8 +102,9 @@ fn is_class(section: &Section) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::labelling::Confidentiality;
+    use crate::mapping::Mapped;
     use crate::release::fixture;
+    use crate::release::sieve::Sieve;
 
     fn of(name: &str, header: Header, parent: Option<&Mapped>, sections: &[Section]) -> Mapped {
         let mut it = fixture::observation(name, "http://snomed.info/sct", "1", "2026-05-01", &[]);
@@ -124,18 +136,18 @@ mod tests {
             Some(&battery),
             &[S::Recent, S::Haematology],
         );
-        let mut kept: Vec<(Mapped, Confidentiality)> = [report, battery, count]
-            .into_iter()
-            .map(|it| (it, Confidentiality::default()))
-            .collect();
-        by_results(&mut kept);
-        let sections = |n: usize| kept[n].0.sections.clone();
-        assert_eq!(sections(0), [S::Recent, S::Haematology]);
-        assert_eq!(sections(1), [S::Haematology]);
-        assert_eq!(sections(2), [S::Recent, S::Haematology]);
-        kept.truncate(2);
-        by_results(&mut kept);
-        assert_eq!(kept[0].0.sections, [S::Recent, S::OtherInvestigations]);
+        let mut sieve = Sieve::default();
+        for (n, it) in [report, battery, count].iter().enumerate() {
+            sieve.see(it, n);
+        }
+        let facts = sieve.facts_mut();
+        by_results(facts);
+        assert_eq!(facts[0].sections, [S::Recent, S::Haematology]);
+        assert_eq!(facts[1].sections, [S::Haematology]);
+        assert_eq!(facts[2].sections, [S::Recent, S::Haematology]);
+        facts[2].stays = false;
+        by_results(facts);
+        assert_eq!(facts[0].sections, [S::Recent, S::OtherInvestigations]);
     }
 
     fn with_level(all: Vec<Mapped>) -> Vec<(Mapped, Confidentiality)> {

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Held, HeldAsk, ReleasedRecord, withhold};
+pub(crate) use super::withhold::withhold;
+use super::{Held, HeldAsk, ReleasedRecord};
 use crate::fhir::model::{resources as r, types as t};
 use crate::fhir::{IdKey, Kind, PatientId, Resource, build, uri};
 use crate::labelling::{ExclusionList, LabelledRecord, PracticeRules, label};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::bits::Bits;
-use super::indexer::Indexer;
+use super::keys::{Key, Keys};
 use super::of_kind::OfKind;
 use super::param::Param;
 use super::sheet::Sheet;
@@ -48,7 +48,8 @@ pub struct Held {
     version: String,
     entries: Vec<ReleasedEntry>,
     gaps: Vec<SectionGap>,
-    at: HashMap<(Kind, String), usize>,
+    keys: Keys,
+    at: HashMap<Key, usize>,
     by_kind: BTreeMap<Kind, OfKind>,
     sheet: Sheet,
     /// The moment of retrieval as a Bundle says it.
@@ -56,9 +57,9 @@ pub struct Held {
     /// The same as an HTTP header says it.
     last_modified: String,
     /// For each entry, the entries that it refers to.
-    refers_to: Vec<Vec<usize>>,
+    refers_to: Vec<Box<[usize]>>,
     /// For each entry, its named references resolved: (search parameter, entry).
-    links: Vec<Vec<(&'static str, usize)>>,
+    links: Vec<Box<[(&'static str, usize)]>>,
     /// Entries above normal confidentiality, where a category is switched off.
     sensitive: Bits,
     /// What was worked out of it for those who look.
@@ -78,6 +79,7 @@ impl Held {
             standing,
             list_applied,
             entries: mut rest,
+            mut indexer,
             gaps,
             ..
         } = record;
@@ -86,11 +88,7 @@ impl Held {
             _ if entry.tabs.is_empty() => 2,
             _ => 1,
         };
-        rest.sort_by(|a, b| {
-            rank(a)
-                .cmp(&rank(b))
-                .then_with(|| a.date.newest_first(&b.date))
-        });
+        rest.sort_by_cached_key(|entry| (rank(entry), entry.date.newest_first()));
         let rule = lists::Rule::of(family, list_applied);
         let version = version(&practice, rule, &rest, &gaps, ask);
 
@@ -101,8 +99,7 @@ impl Held {
                 .map(ReleasedEntry::confidentiality)
                 .max()
                 .unwrap_or_default();
-            let mut indexer = Indexer::default();
-            let made = lists::build(&lists::ListsAsk {
+            let asked = lists::ListsAsk {
                 patient: &patient,
                 practice: &practice,
                 practice_name: ask.practice_name,
@@ -113,18 +110,23 @@ impl Held {
                 gaps: &gaps,
                 entries: &rest,
                 highest,
-            });
-            for list in made {
-                lists.push(ReleasedEntry::encode(
+            };
+            lists::build(&asked, &mut |list| {
+                let id = indexer.keys.shared(&list.id).0;
+                let refers_to = indexer.targets(&list.resource);
+                let mut entry = ReleasedEntry::encode(
                     &mut indexer,
-                    Kind::List,
-                    list.id,
+                    (Kind::List, id),
                     &list.resource,
-                    list.sections,
                     highest,
                     crate::record::PartialDate::Unknown,
-                )?);
-            }
+                )?;
+                entry.tabs = list.sections.iter().map(|section| section.tab()).collect();
+                entry.sections = list.sections;
+                entry.refers_to = refers_to.into_iter().flatten().collect();
+                lists.push(entry);
+                Ok::<(), ReleaseError>(())
+            })?;
         }
         let mut entries = Vec::with_capacity(rest.len() + lists.len());
         let mut rest = rest.into_iter();
@@ -132,12 +134,11 @@ impl Held {
         entries.extend(lists);
         entries.extend(rest);
 
-        let mut at = HashMap::with_capacity(entries.len());
-        let mut by_name = HashMap::with_capacity(entries.len());
+        let keys = indexer.keys;
+        let mut at: HashMap<Key, usize> = HashMap::with_capacity(entries.len());
         let mut by_kind: BTreeMap<Kind, OfKind> = BTreeMap::new();
         for (n, entry) in entries.iter().enumerate() {
-            at.insert((entry.kind, entry.id.clone()), n);
-            by_name.insert(format!("{}/{}", entry.kind.name(), entry.id), n);
+            at.extend(keys.find_id(entry.kind, &entry.id).map(|key| (key, n)));
             by_kind
                 .entry(entry.kind)
                 .or_insert_with(|| OfKind::none(entries.len()))
@@ -147,18 +148,18 @@ impl Held {
         let refers_to = entries
             .iter_mut()
             .map(|entry| {
-                std::mem::take(&mut entry.refers_to)
-                    .iter()
-                    .filter_map(|target| by_name.get(target).copied())
-                    .collect()
+                let targets = std::mem::take(&mut entry.refers_to);
+                let places = targets.iter().filter_map(|key| at.get(key).copied());
+                places.collect()
             })
             .collect();
         let links = entries
             .iter_mut()
             .map(|entry| {
-                std::mem::take(&mut entry.index.links)
-                    .into_iter()
-                    .filter_map(|link| Some((link.name, *by_name.get(&*link.target)?)))
+                let links = std::mem::take(&mut entry.links);
+                let places = links.iter();
+                places
+                    .filter_map(|link| Some((link.name, *at.get(&link.target)?)))
                     .collect()
             })
             .collect();
@@ -187,6 +188,7 @@ impl Held {
                 .to_string(),
             entries,
             gaps,
+            keys,
             at,
             by_kind,
             sheet,
@@ -278,7 +280,7 @@ impl Held {
     }
 
     pub(super) fn position(&self, kind: Kind, id: &str) -> Option<usize> {
-        self.at.get(&(kind, id.to_owned())).copied()
+        self.at.get(&self.keys.find_id(kind, id)?).copied()
     }
 
     pub(super) fn of_kind(&self, kind: Kind) -> Option<&OfKind> {
@@ -306,11 +308,11 @@ impl Held {
     }
 
     pub(super) fn refers_to(&self, n: usize) -> &[usize] {
-        self.refers_to.get(n).map_or(&[], Vec::as_slice)
+        self.refers_to.get(n).map_or(&[], |places| places)
     }
 
     pub(super) fn links(&self, n: usize) -> &[(&'static str, usize)] {
-        self.links.get(n).map_or(&[], Vec::as_slice)
+        self.links.get(n).map_or(&[], |links| links)
     }
 
     pub(super) fn is_sensitive(&self, n: usize) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::keys::Key;
 use super::param::Param;
 
 /// A code that the resource can be found by.
@@ -9,10 +10,29 @@ use super::param::Param;
 pub struct Token {
     /// Under which parameter.
     pub param: Param,
+    /// Very many resources have the same: all of a record share one copy.
+    pub(super) said: Arc<Said>,
+}
+
+/// A system and a code in it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) system: Option<Arc<str>>,
+    pub(super) code: Arc<str>,
+}
+
+impl Token {
     /// Its system; `None` where the resource gives none.
-    pub system: Option<Arc<str>>,
+    #[must_use]
+    pub fn system(&self) -> Option<&str> {
+        self.said.system.as_deref()
+    }
+
     /// The code or identifier value.
-    pub code: Box<str>,
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.said.code
+    }
 }
 
 /// A time that the resource can be found by.
@@ -27,19 +47,17 @@ pub struct DateSpan {
 }
 
 /// A reference by its search parameter's name, for `_include` and for `encounter`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Link {
-    pub(crate) name: &'static str,
-    /// `Kind/id`.
-    pub(crate) target: Box<str>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link {
+    pub(super) name: &'static str,
+    pub(super) target: Key,
 }
 
 /// What one resource can be found by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchIndex {
-    pub(crate) tokens: Vec<Token>,
-    pub(crate) dates: Vec<DateSpan>,
-    pub(crate) links: Vec<Link>,
+    pub(crate) tokens: Box<[Token]>,
+    pub(crate) dates: Box<[DateSpan]>,
 }
 
 impl SearchIndex {
@@ -60,8 +78,8 @@ impl SearchIndex {
     pub fn has(&self, param: Param, system: Option<&str>, code: &str) -> bool {
         self.tokens.iter().any(|token| {
             token.param == param
-                && *token.code == *code
-                && system.is_none_or(|system| token.system.as_deref() == Some(system))
+                && token.code() == code
+                && system.is_none_or(|system| token.system() == Some(system))
         })
     }
 }

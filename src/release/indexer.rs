@@ -1,37 +1,84 @@
 //! Derives the index of a resource from the resource itself, in this one place.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::dates;
-use super::index::{DateSpan, Link, SearchIndex, Token};
+use super::index::{DateSpan, Link, Said, SearchIndex, Token};
+use super::keys::{Key, Keys};
 use super::param::Param;
 use crate::fhir::model::{resources as r, types as t};
+use crate::fhir::refs::references;
 use crate::fhir::{Kind, Resource};
 
-/// Makes indexes; keeps one copy of each system's name.
+/// Makes indexes; keeps one copy of each word that many of them have, and the numbers of the resources.
 #[derive(Debug, Default)]
 pub(super) struct Indexer {
-    systems: HashSet<Arc<str>>,
+    words: HashSet<Arc<str>>,
+    codes: HashMap<Option<Arc<str>>, HashMap<Arc<str>, Arc<Said>>>,
+    pub(super) keys: Keys,
+}
+
+/// What one resource can be found by, and what it refers to by name.
+#[derive(Debug)]
+pub(super) struct Indexed {
+    pub(super) index: SearchIndex,
+    pub(super) links: Box<[Link]>,
 }
 
 impl Indexer {
-    pub(super) fn index(&mut self, kind: Kind, resource: &Resource) -> SearchIndex {
+    pub(super) fn index(&mut self, kind: Kind, resource: &Resource) -> Indexed {
         let mut sink = Sink {
             indexer: self,
             kind,
-            index: SearchIndex::default(),
+            tokens: Vec::with_capacity(16),
+            dates: Vec::new(),
+            links: Vec::with_capacity(8),
         };
         sink.resource(resource);
-        sink.index
+        // Very many are kept: each in just the room that it needs.
+        Indexed {
+            index: SearchIndex {
+                tokens: sink.tokens.into_boxed_slice(),
+                dates: sink.dates.into_boxed_slice(),
+            },
+            links: sink.links.into_boxed_slice(),
+        }
     }
 
-    fn system(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.systems.get(text) {
+    /// What a resource refers to, each once; `None` stands for all that is not a resource of ours.
+    pub(super) fn targets(&mut self, resource: &Resource) -> Box<[Option<Key>]> {
+        let mut targets: Vec<Option<Key>> = references(resource)
+            .iter()
+            .map(|target| self.keys.of(target))
+            .collect();
+        targets.sort_unstable();
+        targets.dedup();
+        targets.into_boxed_slice()
+    }
+
+    /// The one copy of a code in a system.
+    fn said(&mut self, system: Option<Arc<str>>, code: &str) -> Arc<Said> {
+        let codes = self.codes.entry(system.clone()).or_default();
+        if let Some(known) = codes.get(code) {
+            return Arc::clone(known);
+        }
+        let code: Arc<str> = Arc::from(code);
+        let said = Arc::new(Said {
+            system,
+            code: Arc::clone(&code),
+        });
+        codes.insert(code, Arc::clone(&said));
+        said
+    }
+
+    /// The one copy of a word.
+    pub(super) fn word(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.words.get(text) {
             return Arc::clone(known);
         }
         let new: Arc<str> = Arc::from(text);
-        self.systems.insert(Arc::clone(&new));
+        self.words.insert(Arc::clone(&new));
         new
     }
 }
@@ -39,7 +86,9 @@ impl Indexer {
 struct Sink<'i> {
     indexer: &'i mut Indexer,
     kind: Kind,
-    index: SearchIndex,
+    tokens: Vec<Token>,
+    dates: Vec<DateSpan>,
+    links: Vec<Link>,
 }
 
 /// The parts that every resource has.
@@ -503,11 +552,8 @@ impl Sink<'_> {
                 .reference
                 .as_ref()
                 .and_then(|it| it.value.as_deref());
-            if let Some(target) = target {
-                self.index.links.push(Link {
-                    name,
-                    target: target.into(),
-                });
+            if let Some(target) = target.and_then(|target| self.indexer.keys.of(target)) {
+                self.links.push(Link { name, target });
             }
         }
     }
@@ -549,13 +595,16 @@ impl Sink<'_> {
         if !crate::tabs::params::knows(self.kind, param) {
             return;
         }
-        let system = system.map(|text| self.indexer.system(text));
-        let code = code.into();
-        self.index.tokens.push(Token {
-            param,
-            system,
-            code,
-        });
+        let system = system.map(|text| self.indexer.word(text));
+        let said = match param {
+            // Each its own.
+            Param::Identifier => Arc::new(Said {
+                system,
+                code: Arc::from(code),
+            }),
+            _ => self.indexer.said(system, code),
+        };
+        self.tokens.push(Token { param, said });
     }
 
     fn time(&mut self, param: Param, at: Option<&t::DateTime>) {
@@ -564,7 +613,7 @@ impl Sink<'_> {
 
     fn span(&mut self, param: Param, text: Option<&str>) {
         if let Some((start, end)) = text.and_then(dates::range) {
-            self.index.dates.push(DateSpan { param, start, end });
+            self.dates.push(DateSpan { param, start, end });
         }
     }
 
@@ -583,7 +632,7 @@ impl Sink<'_> {
             return;
         };
         if (start, end) != (i64::MIN, i64::MAX) {
-            self.index.dates.push(DateSpan { param, start, end });
+            self.dates.push(DateSpan { param, start, end });
         }
     }
 }

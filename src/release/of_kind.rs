@@ -25,7 +25,7 @@ type BySystem = Vec<(Option<Arc<str>>, Places)>;
 
 #[derive(Debug, Default)]
 pub(super) struct Finder {
-    codes: HashMap<Param, HashMap<Box<str>, BySystem>>,
+    codes: HashMap<Param, HashMap<Arc<str>, BySystem>>,
     /// Every time of every entry, in the order of the entries.
     dates: HashMap<Param, Vec<(DateSpan, usize)>>,
     /// Who refers under this name to the entry at this place.
@@ -84,7 +84,7 @@ impl OfKind {
     pub(super) fn finder(
         &self,
         entries: &[ReleasedEntry],
-        links: &[Vec<(&'static str, usize)>],
+        links: &[Box<[(&'static str, usize)]>],
     ) -> &Finder {
         self.finder.get_or_init(|| {
             let mut finder = Finder::default();
@@ -136,19 +136,20 @@ impl Finder {
     ) {
         for token in entry.index.tokens() {
             let codes = self.codes.entry(token.param).or_default();
-            let systems = match codes.get_mut(&token.code) {
+            let said = &token.said;
+            let systems = match codes.get_mut(&said.code) {
                 Some(systems) => systems,
-                None => codes.entry(token.code.clone()).or_default(),
+                None => codes.entry(Arc::clone(&said.code)).or_default(),
             };
             match systems
                 .iter_mut()
-                .find(|(system, _)| *system == token.system)
+                .find(|(system, _)| *system == said.system)
             {
                 Some((_, places)) => places.insert(n, of),
                 None => {
                     let mut places = Places::Few(Vec::new());
                     places.insert(n, of);
-                    systems.push((token.system.clone(), places));
+                    systems.push((said.system.clone(), places));
                 }
             }
         }

@@ -15,10 +15,15 @@ pub(super) const INCLUDED: &[u8] = b",\"search\":{\"mode\":\"include\"}}";
 /// What stands behind a resource in a Bundle that is no searchset.
 pub(super) const PLAIN: &[u8] = b"}";
 
-/// All entries of a held record as matches of a searchset, with a comma between each two, type by type.
-#[derive(Debug)]
+/// Room of one piece of the sheet. Laid piece by piece, each entry's own copy goes as soon as it lies there, so that the
+/// record is never in memory twice.
+const PIECE: usize = 1024 * 1024;
+
+/// All entries of a held record as matches of a searchset, with a comma between each two of a piece, type by type.
+#[derive(Debug, Default)]
 pub(super) struct Sheet {
-    bytes: Bytes,
+    /// Each with its place in the whole. Between two pieces nothing is shown, and their places do not touch.
+    pieces: Vec<(usize, Bytes)>,
     /// Of each entry, by its place.
     spans: Vec<Span>,
 }
@@ -40,45 +45,47 @@ impl Sheet {
         entries: &mut [ReleasedEntry],
         order: impl Iterator<Item = usize>,
     ) -> Self {
-        let length = |entry: &ReleasedEntry| {
-            let fixed = FULL_URL.len() + base.len() + RESOURCE.len() + MATCH.len() + 3;
-            fixed + entry.kind.name().len() + entry.id.len() + entry.json.len()
+        let mut sheet = Self {
+            pieces: Vec::new(),
+            spans: vec![Span::default(); entries.len()],
         };
-        let mut bytes = Vec::with_capacity(entries.iter().map(length).sum());
-        let mut spans = vec![Span::default(); entries.len()];
-        let mut resources = Vec::with_capacity(entries.len());
+        let mut laying = Laying::default();
         for n in order {
-            let (Some(entry), Some(span)) = (entries.get(n), spans.get_mut(n)) else {
+            let Some(entry) = entries.get_mut(n) else {
                 continue;
             };
-            if !bytes.is_empty() {
-                bytes.push(b',');
+            let fixed = FULL_URL.len() + base.len() + RESOURCE.len() + MATCH.len() + 3;
+            let needed = fixed + entry.kind.name().len() + entry.id.len() + entry.json.len();
+            if !laying.has_room(needed) {
+                let next = Laying::behind(&laying, needed);
+                sheet.take(std::mem::replace(&mut laying, next), entries);
             }
-            span.start = bytes.len();
-            bytes.extend_from_slice(FULL_URL);
-            bytes.extend_from_slice(base.as_bytes());
-            bytes.push(b'/');
-            bytes.extend_from_slice(entry.kind.name().as_bytes());
-            bytes.push(b'/');
-            bytes.extend_from_slice(entry.id.as_bytes());
-            bytes.extend_from_slice(RESOURCE);
-            let resource = bytes.len();
-            bytes.extend_from_slice(&entry.json);
-            span.resource_end = bytes.len();
-            resources.push((n, resource..span.resource_end));
-            bytes.extend_from_slice(MATCH);
-            span.end = bytes.len();
-        }
-        let sheet = Self {
-            bytes: Bytes::from(bytes),
-            spans,
-        };
-        for (n, range) in resources {
-            if let Some(entry) = entries.get_mut(n) {
-                entry.json = sheet.cut(range);
+            let Some(entry) = entries.get_mut(n) else {
+                continue;
+            };
+            let (span, resource) = laying.add(base, entry);
+            if let Some(place) = sheet.spans.get_mut(n) {
+                *place = span;
             }
+            laying.resources.push((n, resource));
+            entry.json = Bytes::new();
         }
+        sheet.take(laying, entries);
         sheet
+    }
+
+    /// Takes a piece that is full; every entry on it gets its own JSON back as a part of it.
+    fn take(&mut self, done: Laying, entries: &mut [ReleasedEntry]) {
+        if done.bytes.is_empty() {
+            return;
+        }
+        let bytes = Bytes::from(done.bytes.into_boxed_slice());
+        self.pieces.push((done.start, bytes));
+        for (n, range) in done.resources {
+            if let Some(entry) = entries.get_mut(n) {
+                entry.json = self.cut(range);
+            }
+        }
     }
 
     /// Where the entry at this place lies.
@@ -86,18 +93,83 @@ impl Sheet {
         self.spans.get(n).copied()
     }
 
-    /// A piece of it, shared, not copied; empty where there is none.
+    /// The piece that this range lies on, and where on it.
+    fn find(&self, range: &Range<usize>) -> Option<(&Bytes, Range<usize>)> {
+        let behind = self
+            .pieces
+            .partition_point(|(start, _)| *start <= range.start);
+        let (start, bytes) = self.pieces.get(behind.checked_sub(1)?)?;
+        let inside = range.start - start..range.end.checked_sub(*start)?;
+        (inside.start <= inside.end && inside.end <= bytes.len()).then_some((bytes, inside))
+    }
+
+    /// A part of it, shared, not copied; empty where there is none.
     pub(super) fn cut(&self, range: Range<usize>) -> Bytes {
-        if range.start <= range.end && range.end <= self.bytes.len() {
-            self.bytes.slice(range)
-        } else {
-            Bytes::new()
+        self.find(&range)
+            .map(|(bytes, inside)| bytes.slice(inside))
+            .unwrap_or_default()
+    }
+
+    /// A part of it, to look at.
+    pub(super) fn look(&self, range: Range<usize>) -> &[u8] {
+        self.find(&range)
+            .and_then(|(bytes, inside)| bytes.get(inside))
+            .unwrap_or_default()
+    }
+}
+
+/// A piece while it is laid.
+#[derive(Default)]
+struct Laying {
+    /// Its place in the whole.
+    start: usize,
+    bytes: Vec<u8>,
+    resources: Vec<(usize, Range<usize>)>,
+}
+
+impl Laying {
+    /// An empty one behind another, with room for at least so much.
+    fn behind(other: &Self, needed: usize) -> Self {
+        Self {
+            // Not one byte behind, where a neighbour's comma would be.
+            start: match other.bytes.len() {
+                0 => other.start,
+                len => other.start + len + 2,
+            },
+            bytes: Vec::with_capacity(needed.max(PIECE)),
+            resources: Vec::new(),
         }
     }
 
-    /// A piece of it, to look at.
-    pub(super) fn look(&self, range: Range<usize>) -> &[u8] {
-        self.bytes.get(range).unwrap_or_default()
+    fn has_room(&self, needed: usize) -> bool {
+        self.bytes.len() + needed <= self.bytes.capacity()
+    }
+
+    /// Where it lies in the whole, and its resource alone.
+    fn add(&mut self, base: &str, entry: &ReleasedEntry) -> (Span, Range<usize>) {
+        let bytes = &mut self.bytes;
+        if !bytes.is_empty() {
+            bytes.push(b',');
+        }
+        let start = self.start + bytes.len();
+        bytes.extend_from_slice(FULL_URL);
+        bytes.extend_from_slice(base.as_bytes());
+        bytes.push(b'/');
+        bytes.extend_from_slice(entry.kind.name().as_bytes());
+        bytes.push(b'/');
+        bytes.extend_from_slice(entry.id.as_bytes());
+        bytes.extend_from_slice(RESOURCE);
+        let resource = self.start + bytes.len();
+        bytes.extend_from_slice(&entry.json);
+        let resource_end = self.start + bytes.len();
+        bytes.extend_from_slice(MATCH);
+        let end = self.start + bytes.len();
+        let span = Span {
+            start,
+            resource_end,
+            end,
+        };
+        (span, resource..resource_end)
     }
 }
 

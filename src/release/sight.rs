@@ -72,7 +72,7 @@ fn tokens(entry: &ReleasedEntry, param: Param) -> Vec<(Option<&str>, &str)> {
     let tokens = entry.index().tokens().iter();
     tokens
         .filter(|token| token.param == param)
-        .map(|token| (token.system.as_deref(), &*token.code))
+        .map(|token| (token.system(), token.code()))
         .collect()
 }
 

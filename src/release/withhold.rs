@@ -1,17 +1,20 @@
 //! Takes out what must stay behind, and every trace of it.
 
-use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::index::SearchIndex;
-use super::indexer::Indexer;
-use crate::fhir::refs::{for_each_reference, references};
+use super::index::{Link, SearchIndex};
+use super::indexer::{Indexed, Indexer};
+use super::keys::Key;
+use super::sieve::Sieve;
 use crate::fhir::{Kind, PatientId, Resource, to_json};
-use crate::labelling::{Confidentiality, LabelledRecord, WithheldReport};
-use crate::mapping::{Mapped, SectionGap};
-use crate::record::{Loss, OdsCode, PartialDate, SourceFamily, Standing};
+use crate::labelling::{
+    Confidentiality, ExclusionList, LabelError, Labelled, Labeller, PracticeRules, WithheldReport,
+};
+use crate::mapping::{Mapping, SectionGap};
+use crate::record::{LossCount, OdsCode, PartialDate, SourceFamily, Standing};
 use crate::tabs::catalogue::{Section, TabSet};
 use crate::text::hex;
 
@@ -19,20 +22,22 @@ use crate::text::hex;
 #[derive(Debug, Clone)]
 pub struct ReleasedEntry {
     pub(super) kind: Kind,
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
     pub(super) json: Bytes,
     pub(super) sections: Vec<Section>,
     pub(super) tabs: TabSet,
     pub(super) confidentiality: Confidentiality,
     pub(super) index: SearchIndex,
-    pub(super) etag: String,
+    /// What it refers to by name, until the record is held.
+    pub(super) links: Box<[Link]>,
+    pub(super) etag: Box<str>,
     pub(super) digest: [u8; 32],
     pub(super) date: PartialDate,
-    /// `Kind/id` of everything it refers to.
-    pub(super) refers_to: Vec<String>,
+    /// Everything it refers to, until the record is held.
+    pub(super) refers_to: Box<[Key]>,
 }
 
-/// What is left of a record. Only [`withhold`] makes it.
+/// What is left of a record. Only [`release`] makes it.
 #[derive(Debug)]
 pub struct ReleasedRecord {
     pub(super) patient: PatientId,
@@ -41,8 +46,10 @@ pub struct ReleasedRecord {
     pub(super) standing: Standing,
     pub(super) list_applied: bool,
     pub(super) entries: Vec<ReleasedEntry>,
+    /// It knows the numbers of the resources.
+    pub(super) indexer: Indexer,
     pub(super) gaps: Vec<SectionGap>,
-    losses: Vec<Loss>,
+    losses: Vec<LossCount>,
     report: WithheldReport,
 }
 
@@ -63,160 +70,72 @@ pub enum ReleaseError {
     /// Two resources of one type and id: a read by id could not tell them apart.
     #[error("two {0} have the same id")]
     SameId(&'static str),
+    /// Something cannot be labelled.
+    #[error(transparent)]
+    Label(#[from] LabelError),
 }
 
-/// Withholds what is labelled so, with everything that it contains and everything that only it needed; takes out every
-/// reference to what is gone; encodes the rest. The order of what stays is mapping's.
+/// Maps a record, labels it, withholds what is labelled so, with everything that it contains and everything that only it
+/// needed; takes out every reference to what is gone; encodes the rest. The order of what stays is mapping's.
 ///
 /// A restricted record leaves nothing, not even the Patient; its standing is still there for the decision.
 ///
 /// # Errors
-/// Something cannot be encoded or told apart: then nothing of the record may leave.
-pub fn withhold(record: LabelledRecord) -> Result<ReleasedRecord, ReleaseError> {
-    let parts = record.into_parts();
-    let mut kept: Vec<(Mapped, Confidentiality)> = Vec::with_capacity(parts.resources.len());
-    let mut gone_ids: HashSet<String> = HashSet::new();
-    for labelled in parts.resources {
-        if labelled.is_withheld() {
-            if labelled.withholds_contents() {
-                gone_ids.insert(labelled.mapped().id.clone());
-            }
-        } else {
-            let level = labelled.confidentiality();
-            kept.push((labelled.into_mapped(), level));
+/// Something cannot be labelled, encoded or told apart: then nothing of the record may leave.
+pub fn release(
+    mut mapping: Mapping<'_>,
+    list: &ExclusionList,
+    practice: PracticeRules,
+) -> Result<ReleasedRecord, ReleaseError> {
+    let mut labeller = Labeller::new(mapping.family(), mapping.standing(), list, practice);
+    let restricted = mapping.standing().restricted;
+    let mut sieve = Sieve::default();
+    let mut run = mapping.run();
+    for part in 0..run.parts() {
+        for mapped in run.part(part) {
+            labeller.see(&mapped)?;
+            sieve.see(&mapped, part);
+            sieve.draw(labeller.label(mapped)?)?;
         }
     }
-    drop_contained(&mut kept, &mut gone_ids);
-    heal(&mut kept);
-    super::classes::by_results(&mut kept);
-    super::classes::states(&mut kept);
-    let patients = kept
-        .iter()
-        .filter(|(it, _)| it.kind == Kind::Patient)
-        .count();
-    if patients > 1 || (patients == 0 && !parts.standing.restricted) {
-        return Err(ReleaseError::Patient);
-    }
-    if patients == 0 {
-        kept.clear();
-    }
-
-    let mut seen = HashSet::with_capacity(kept.len());
-    for (mapped, _) in &kept {
-        if !seen.insert((mapped.kind, mapped.id.as_str())) {
-            return Err(ReleaseError::SameId(mapped.kind.name()));
+    sieve.judge(&mut |kind, id, native_id| labeller.count(kind, id, native_id));
+    loop {
+        let anew = sieve.decide(restricted)?;
+        if anew.is_empty() {
+            break;
+        }
+        for part in anew {
+            let again: Result<Vec<Labelled>, LabelError> = run
+                .again(part)
+                .into_iter()
+                .map(|mapped| labeller.label(mapped))
+                .collect();
+            sieve.draw_anew(part, again?)?;
         }
     }
-    drop(seen);
-    let mut indexer = Indexer::default();
-    let entries = kept
-        .into_iter()
-        .map(|(mapped, level)| {
-            ReleasedEntry::encode(
-                &mut indexer,
-                mapped.kind,
-                mapped.id,
-                &mapped.resource,
-                mapped.sections,
-                level,
-                mapped.date,
-            )
-        })
-        .collect::<Result<_, _>>()?;
+    let losses = run.into_loss_counts();
+    let rest = mapping.into_rest();
+    let (entries, indexer) = sieve.into_entries();
     Ok(ReleasedRecord {
-        patient: parts.patient,
-        practice: parts.practice,
-        family: parts.family,
-        standing: parts.standing,
-        list_applied: parts.list_applied,
+        patient: rest.patient,
+        practice: rest.practice,
+        family: rest.family,
+        standing: rest.standing,
+        list_applied: labeller.applies_list(),
         entries,
-        gaps: parts.gaps,
-        losses: parts.losses,
-        report: parts.report,
+        indexer,
+        gaps: rest.gaps,
+        losses,
+        report: labeller.into_report(),
     })
 }
 
-/// What a withheld resource contains goes with it, however deep, unless its name alone could not be checked. Labelling has already passed restrictions down; this is
-/// the second look (governance.md 2.5: filter, label, filter again).
-fn drop_contained(kept: &mut Vec<(Mapped, Confidentiality)>, gone: &mut HashSet<String>) {
-    loop {
-        let before = kept.len();
-        kept.retain(|(mapped, _)| {
-            let goes = mapped.parent.as_ref().is_some_and(|it| gone.contains(it));
-            if goes {
-                gone.insert(mapped.id.clone());
-            }
-            !goes
-        });
-        if kept.len() == before {
-            return;
-        }
-    }
-}
-
-/// Until nothing changes: what stays must not refer to what is not there, and what is there only for others' sake must
-/// still be referred to. A resource that cannot be whole without a lost reference goes too.
-fn heal(kept: &mut Vec<(Mapped, Confidentiality)>) {
-    loop {
-        let before = kept.len();
-        drop_unneeded(kept);
-        let there: HashSet<String> = kept
-            .iter()
-            .map(|(it, _)| format!("{}/{}", it.kind.name(), it.id))
-            .collect();
-        kept.retain_mut(|(mapped, _)| {
-            for_each_reference(&mut mapped.resource, &mut |reference| {
-                let target = reference
-                    .reference
-                    .as_ref()
-                    .and_then(|it| it.value.as_deref());
-                target.is_none_or(|target| there.contains(target))
-            })
-        });
-        if kept.len() == before {
-            return;
-        }
-    }
-}
-
-/// Brackets and supporting resources stay only where something that stands in a tab needs them, directly or through others
-/// of their sort.
-fn drop_unneeded(kept: &mut Vec<(Mapped, Confidentiality)>) {
-    let is_root = |it: &Mapped| !it.bracket && !it.kind.is_supporting();
-    let at: HashMap<String, usize> = kept
-        .iter()
-        .enumerate()
-        .map(|(n, (it, _))| (format!("{}/{}", it.kind.name(), it.id), n))
-        .collect();
-    let mut needed: Vec<bool> = kept.iter().map(|(it, _)| is_root(it)).collect();
-    let mut open: Vec<usize> = (0..kept.len())
-        .filter(|n| needed.get(*n) == Some(&true))
-        .collect();
-    while let Some(n) = open.pop() {
-        let Some((mapped, _)) = kept.get(n) else {
-            continue;
-        };
-        for target in references(&mapped.resource) {
-            if let Some(target) = at.get(&target)
-                && let Some(flag) = needed.get_mut(*target)
-                && !*flag
-            {
-                *flag = true;
-                open.push(*target);
-            }
-        }
-    }
-    let mut flags = needed.into_iter();
-    kept.retain(|_| flags.next().unwrap_or(false));
-}
-
 impl ReleasedEntry {
+    /// Encodes it. What it refers to and where it stands is for the caller to say.
     pub(super) fn encode(
         indexer: &mut Indexer,
-        kind: Kind,
-        id: String,
+        (kind, id): (Kind, Arc<str>),
         resource: &Resource,
-        sections: Vec<Section>,
         confidentiality: Confidentiality,
         date: PartialDate,
     ) -> Result<Self, ReleaseError> {
@@ -225,22 +144,20 @@ impl ReleasedEntry {
             why: error.to_string(),
         })?;
         let digest: [u8; 32] = Sha256::digest(&json).into();
-        let etag = format!("W/\"{}\"", hex(digest.get(..8).unwrap_or_default()));
-        let mut refers_to = references(resource);
-        refers_to.sort_unstable();
-        refers_to.dedup();
+        let Indexed { index, links } = indexer.index(kind, resource);
         Ok(Self {
             kind,
             id,
-            tabs: sections.iter().map(|section| section.tab()).collect(),
-            sections,
+            tabs: TabSet::default(),
+            sections: Vec::new(),
             confidentiality,
-            index: indexer.index(kind, resource),
-            etag,
+            index,
+            links,
+            etag: format!("W/\"{}\"", hex(digest.get(..8).unwrap_or_default())).into(),
             digest,
             date,
-            refers_to,
-            json: Bytes::from(json),
+            refers_to: Box::default(),
+            json: Bytes::from(json.into_boxed_slice()),
         })
     }
 
@@ -312,9 +229,9 @@ impl ReleasedRecord {
         &self.standing
     }
 
-    /// What was dropped or degraded before (R204).
+    /// What was dropped or degraded before (R204), by place and reason.
     #[must_use]
-    pub fn losses(&self) -> &[Loss] {
+    pub fn losses(&self) -> &[LossCount] {
         &self.losses
     }
 
@@ -329,6 +246,43 @@ impl ReleasedRecord {
     pub fn family(&self) -> SourceFamily {
         self.family
     }
+}
+
+/// As [`release()`], of a record that has been made and labelled as a whole.
+#[cfg(test)]
+pub(crate) fn withhold(
+    record: crate::labelling::LabelledRecord,
+) -> Result<ReleasedRecord, ReleaseError> {
+    let parts = record.into_parts();
+    let mut sieve = Sieve::default();
+    for (n, labelled) in parts.resources.iter().enumerate() {
+        sieve.see(labelled.mapped(), n);
+        sieve.draw(labelled.clone())?;
+    }
+    let mut reasons = parts.resources.iter().map(|it| it.reasons().to_vec());
+    sieve.judge(&mut |_, _, _| reasons.next().unwrap_or_default());
+    loop {
+        let anew = sieve.decide(parts.standing.restricted)?;
+        if anew.is_empty() {
+            break;
+        }
+        for n in anew {
+            sieve.draw_anew(n, parts.resources.get(n).cloned())?;
+        }
+    }
+    let (entries, indexer) = sieve.into_entries();
+    Ok(ReleasedRecord {
+        patient: parts.patient,
+        practice: parts.practice,
+        family: parts.family,
+        standing: parts.standing,
+        list_applied: parts.list_applied,
+        entries,
+        indexer,
+        gaps: parts.gaps,
+        losses: Vec::new(),
+        report: parts.report,
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::*;
 use crate::fhir::build;
 use crate::fhir::model::resources as r;
 use crate::labelling::{PracticeRules, label};
+use crate::mapping::Mapped;
 use crate::record::{Restriction, system};
 use crate::tabs::catalogue::TabSet;
 use proptest::prelude::*;
@@ -124,6 +125,9 @@ fn nothing_tells_that_something_was_withheld() {
     assert_eq!(a.version(), b.version());
     assert_eq!(a.ids(), b.ids());
     assert_eq!(bytes(&a), bytes(&b));
+    for n in 0..a.len() {
+        assert_eq!((a.links(n), a.refers_to(n)), (b.links(n), b.refers_to(n)));
+    }
 }
 
 fn bytes(held: &Held) -> Vec<Bytes> {

@@ -222,7 +222,7 @@ async fn collect(
     Ok(HttpAnswer {
         status: response.status().as_u16(),
         headers: std::mem::take(response.headers_mut()),
-        body: Bytes::from(body.bytes),
+        body: Bytes::from(body.into_bytes()),
     })
 }
 
@@ -252,12 +252,21 @@ impl Buffer {
             return Err(SourceError::TooLarge(self.max));
         }
         if needed > self.bytes.capacity() {
-            let room = self.bytes.capacity().saturating_mul(2);
+            // What is copied from one place to another is in memory twice: only while it is small.
+            let room = match self.bytes.capacity() {
+                small if small <= self.max / 8 => small.saturating_mul(2),
+                _ => self.max,
+            };
             let room = room.clamp(needed, self.max);
             self.bytes.reserve_exact(room - self.bytes.len());
         }
         self.bytes.extend_from_slice(piece);
         Ok(())
+    }
+
+    /// What has come, in no more room than it needs.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes.into_boxed_slice().into_vec()
     }
 }
 

@@ -25,8 +25,22 @@ pub struct XmlError {
     pub position: u64,
 }
 
-/// Bytes of ids, dates and short words that every item has.
-const SHORT: usize = 300;
+/// Bytes of ids, dates and short words that every item has, and a reader's own estimate knows of.
+const SHORT: usize = 1_200;
+
+/// Bytes of a resource when it has been made: what the record has of it, its JSON, and what it is found by.
+const RESOURCE: usize = 2_900;
+/// The same of a contact, which has few fields.
+const CONTACT: usize = 2_000;
+
+/// What a record may become, as far as it has been read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Becomes {
+    /// Resources, contacts apart.
+    pub resources: usize,
+    /// Contacts.
+    pub contacts: usize,
+}
 
 /// The caps of one message.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +59,8 @@ pub struct Caps {
     pub item_bytes: usize,
     /// Bytes of the message and of all that is kept of it.
     pub kept_bytes: usize,
+    /// Bytes of all that is made of it, when the message itself is gone.
+    pub made_bytes: usize,
 }
 
 impl Default for Caps {
@@ -56,7 +72,8 @@ impl Default for Caps {
             text_bytes: 1024 * 1024,
             item_nodes: 12_000,
             item_bytes: 2 * 1024 * 1024,
-            kept_bytes: 84 * 1024 * 1024,
+            kept_bytes: 62_000_000,
+            made_bytes: 52_000_000,
         }
     }
 }
@@ -120,6 +137,8 @@ pub struct Pull<'a> {
     anything_seen: bool,
     /// Bytes of the message, and of the words of items that were read.
     held: usize,
+    /// Bytes of the message alone.
+    message: usize,
 }
 
 /// An item that was read, or one that is over the caps of an item and was passed over.
@@ -180,6 +199,7 @@ impl<'a> Pull<'a> {
             root_seen: false,
             anything_seen: false,
             held: bytes.len(),
+            message: bytes.len(),
         })
     }
 
@@ -258,12 +278,17 @@ impl<'a> Pull<'a> {
         })
     }
 
-    /// Says how many bytes the reader keeps by now of what it has read, its own estimate, words apart.
+    /// Says how many bytes the reader keeps by now of what it has read, its own estimate, words apart, and what that may
+    /// become.
     ///
     /// # Errors
-    /// With the message itself and the words of its items, that is over the cap.
-    pub fn keep(&mut self, bytes: usize) -> Result<(), XmlError> {
-        if self.held.saturating_add(bytes) > self.caps.kept_bytes {
+    /// With the message itself and the words of its items, or when it has been made, that is over the cap.
+    pub fn keep(&mut self, bytes: usize, becomes: Becomes) -> Result<(), XmlError> {
+        let words = self.held - self.message;
+        let made = becomes.resources * RESOURCE + becomes.contacts * CONTACT;
+        if self.held.saturating_add(bytes) > self.caps.kept_bytes
+            || words.saturating_add(made) > self.caps.made_bytes
+        {
             return Err(self.error("a record over the size cap"));
         }
         Ok(())

@@ -202,28 +202,44 @@ pub(crate) struct MadeList {
     pub(crate) resource: Resource,
 }
 
-/// The ten tab Lists in the agreement's order, then the thirty section Lists.
-pub(crate) fn build(ask: &ListsAsk<'_>) -> Vec<MadeList> {
-    let mut members: HashMap<Section, Vec<String>> = HashMap::new();
+/// Makes the ten tab Lists in the agreement's order, then the thirty section Lists, each handed over before the next is
+/// made: a List of thousands takes much more room than its JSON.
+///
+/// # Errors
+/// Those of `take`.
+pub(crate) fn build<E>(
+    ask: &ListsAsk<'_>,
+    take: &mut dyn FnMut(MadeList) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut members: Members<'_> = HashMap::new();
     for entry in ask.entries {
         for section in entry.sections() {
-            let item = format!("{}/{}", entry.kind().name(), entry.id());
-            members.entry(*section).or_default().push(item);
+            members.entry(*section).or_default().push(entry);
         }
     }
-    let members = |section: &Section| members.get(section).map_or(&[][..], Vec::as_slice);
-    let tabs = TABS.into_iter().map(|tab| ask.tab_list(tab, &members));
-    let sections = TABS
-        .into_iter()
-        .flat_map(|tab| tab.sections().iter().map(move |section| (tab, *section)))
-        .map(|(tab, section)| ask.section_list(tab, section, members(&section)));
-    tabs.chain(sections).collect()
+    for tab in TABS {
+        take(ask.tab_list(tab, &members))?;
+    }
+    for tab in TABS {
+        for section in tab.sections() {
+            take(ask.section_list(tab, *section, &members))?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands in each section, in the order in which it is shown.
+type Members<'e> = HashMap<Section, Vec<&'e ReleasedEntry>>;
+
+fn members_of<'m>(members: &'m Members<'_>, section: Section) -> impl Iterator<Item = String> + 'm {
+    let entries = members.get(&section).into_iter().flatten();
+    entries.map(|entry| format!("{}/{}", entry.kind().name(), entry.id()))
 }
 
 impl ListsAsk<'_> {
     /// Names its section Lists and every member of each, since `_include` does not iterate; `flag` is the section. What
     /// stands in two sections of the tab is named in both.
-    fn tab_list<'m>(&self, tab: Tab, members: &dyn Fn(&Section) -> &'m [String]) -> MadeList {
+    fn tab_list(&self, tab: Tab, members: &Members<'_>) -> MadeList {
         let mut list = self.list(tab, tab.code(), uri::TAB);
         for section in tab.sections() {
             let own = format!(
@@ -234,9 +250,9 @@ impl ListsAsk<'_> {
             list.entry.push(item(&own, Some(*section)));
         }
         for section in tab.sections() {
-            let items = members(section).iter();
+            let items = members_of(members, *section);
             list.entry
-                .extend(items.map(|target| item(target, Some(*section))));
+                .extend(items.map(|target| item(&target, Some(*section))));
             if let Some(gap) = self.gap(*section) {
                 let title = self.wording.title(section.code());
                 list.note.push(note(&format!("{title}: {}", gap.why)));
@@ -249,18 +265,18 @@ impl ListsAsk<'_> {
         }
     }
 
-    fn section_list(&self, tab: Tab, section: Section, members: &[String]) -> MadeList {
+    fn section_list(&self, tab: Tab, section: Section, members: &Members<'_>) -> MadeList {
         let mut list = self.list(tab, section.code(), uri::SECTION);
         list.ordered_by = Some(Box::new(build::concept(LIST_ORDER, "event-date", None)));
         list.entry
-            .extend(members.iter().map(|target| item(target, None)));
+            .extend(members_of(members, section).map(|target| item(&target, None)));
         let own = self.wording.notes.get(section.code());
         list.note.extend(own.map(|text| note(text)));
         let gap = self.gap(section);
         if let Some(gap) = gap {
             list.note.push(note(&gap.why));
         }
-        if members.is_empty() {
+        if list.entry.is_empty() {
             list.empty_reason = Some(Box::new(self.empty_reason(section, gap)));
         }
         MadeList {

@@ -85,7 +85,7 @@ impl Criterion {
                 token.param == *param
                     && asks
                         .iter()
-                        .any(|ask| ask.meets(token.system.as_deref(), &token.code))
+                        .any(|ask| ask.meets(token.system(), token.code()))
             }),
             Self::Dates(param, asks) => {
                 let mut spans = entry.index().dates().iter();

@@ -13,8 +13,8 @@ use openmig::source::SourceError;
 
 use super::cross_source::{today, written};
 
-const MARK: &str = "zzmarkzz";
-const FILE: &str = "tests/golden/what-leaves.txt";
+pub const MARK: &str = "zzmarkzz";
+pub const FILE: &str = "tests/golden/what-leaves.txt";
 
 /// The free text of the formats (sources.md 3.2, 3.3, 4.2), each by the end of its path. All of them are met below.
 const TYPED: &[(&str, &str)] = &[
@@ -79,7 +79,7 @@ const REST: &str = r#"<ClientIntegrationResponse><Response><Identity><NHSNumber>
 </Response></ClientIntegrationResponse>"#;
 
 /// Rebuilds a message; `visit` is told every text with its path (`a/b`, attributes `a/b@c`) and may put another in its place.
-fn walk(xml: &str, visit: &mut dyn FnMut(&str, &str) -> Option<String>) -> String {
+pub fn walk(xml: &str, visit: &mut dyn FnMut(&str, &str) -> Option<String>) -> String {
     let mut out = String::with_capacity(xml.len());
     let mut path: Vec<&str> = Vec::new();
     let mut rest = xml;
@@ -142,7 +142,7 @@ fn walk(xml: &str, visit: &mut dyn FnMut(&str, &str) -> Option<String>) -> Strin
     out
 }
 
-fn read(format: &str, xml: &str) -> Result<GpRecord, SourceError> {
+pub fn read(format: &str, xml: &str) -> Result<GpRecord, SourceError> {
     let practice = OdsCode("Z99001".to_owned());
     match format {
         "SystmOne" => openmig::source::systmone::read(xml.as_bytes(), &practice),
@@ -167,7 +167,7 @@ fn small(number: &str) -> Person {
     person
 }
 
-fn messages() -> Vec<(&'static str, String)> {
+pub fn messages() -> Vec<(&'static str, String)> {
     let person = small("9990000387");
     vec![
         (
@@ -183,6 +183,20 @@ fn messages() -> Vec<(&'static str, String)> {
         ("SystmOne", REST.to_owned()),
         ("SystmOne", written(&person, "SystmOne CTV3")),
     ]
+}
+
+/// What a place is called in the list: the format and the end of the path.
+pub fn place(format: &str, path: &str) -> String {
+    let tail: Vec<&str> = path.rsplitn(3, '/').take(2).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    format!("{format} {}", tail.join("/"))
+}
+
+/// How many of these places are free text.
+pub fn typed(format: &str, places: &BTreeSet<String>) -> usize {
+    let ends = TYPED.iter().filter(|(of, _)| *of == format);
+    ends.filter(|(_, end)| places.iter().any(|path| path.ends_with(end)))
+        .count()
 }
 
 /// The mark in what is mapped, and in what is counted as lost.
@@ -222,9 +236,7 @@ fn nothing_that_was_typed_comes_out_of_any_element() {
         assert!(paths.len() > 50, "{format}: {} places", paths.len());
         for path in paths {
             let marked = walk(&message, &mut |at, _| (at == path).then(|| MARK.to_owned()));
-            let tail: Vec<&str> = path.rsplitn(3, '/').take(2).collect();
-            let tail: Vec<&str> = tail.into_iter().rev().collect();
-            let place = format!("{format} {}", tail.join("/"));
+            let place = place(format, &path);
             met.insert(place.clone());
             match read(format, &marked) {
                 Ok(record) => {

@@ -24,6 +24,7 @@ mod external;
 mod faults;
 mod fields;
 mod free_text;
+mod free_text_served;
 mod heads;
 mod holds;
 mod launch;

@@ -90,12 +90,33 @@ pub fn person(index: u64, seed: u64, today: Date) -> Person {
     person.title = identity::title(sex, diary.age(), &mut diary.random);
     let grown = diary.age() >= 16;
     write(&mut diary, sex);
+    in_confidence(&mut diary);
     (person.contacts, person.facts) = diary.finish();
     // An adult's first contact is the check at registration; a child is registered at birth.
     if let Some(first) = person.contacts.first().filter(|_| grown) {
         person.registered = first.at.date();
     }
     person
+}
+
+/// One in eight grown-ups has told the practice something that is to stay there: a visit, or one entry of a visit. Each
+/// source says so in its own way: EMIS by a policy, SystmOne by a mark or by leaving it out (sources.md 4.5).
+fn in_confidence(d: &mut Diary) {
+    if d.age() < 18 || !d.random.chance(12) {
+        return;
+    }
+    let (days, whole_visit) = (d.random.between(8, 300), d.random.chance(50));
+    let day = d.ago(days);
+    d.seen(day, 3, "Asked that nobody else should read of this.");
+    let told = d.finding(day, "insomnia");
+    if whole_visit {
+        d.private_contact();
+        d.blood_pressure(day, 148, 88);
+    } else {
+        d.hide(told);
+        d.finding(day, "fit-note");
+    }
+    d.leave();
 }
 
 /// Writes an ordinary record for this age and sex.

@@ -9,6 +9,7 @@ use crate::record::{
 };
 use crate::source::emis::identifying;
 use crate::source::emis::losses::{Losses, Spot};
+use crate::source::xml::Becomes;
 
 /// An id as we keep it: GUIDs without braces and in lower case, so that both formats spell them alike.
 pub(super) fn native(id: &str) -> String {
@@ -26,10 +27,10 @@ pub(super) fn is_null(id: &str) -> bool {
     id.is_empty() || id.bytes().all(|b| matches!(b, b'0' | b'-' | b'{' | b'}'))
 }
 
-/// Bytes of an entry with its ids and what is needed to draw its links, words apart.
-pub(super) const ENTRY: usize = 1_800;
+/// Bytes of an entry with its ids and what is needed to draw its links, long words apart.
+pub(super) const ENTRY: usize = 2_000;
 /// Bytes of a loss, a link or a small thing with an id.
-pub(super) const LOSS: usize = 320;
+pub(super) const LOSS: usize = 250;
 
 /// A problem row on its way to its entry.
 pub(super) struct ProblemRow {
@@ -50,10 +51,14 @@ pub(super) struct Draft {
     pub losses: Losses,
     /// Parts that could not be read though the rest could.
     pub missing: Vec<Missing>,
+    /// How many resources the entries may become.
+    pub resources: usize,
     /// Policies that the message lists.
     pub policies: HashSet<String>,
     /// Other names of the same thing (EMIS Open `RefID`) to its id.
     pub aliases: HashMap<String, String>,
+    /// Entries that something other than they themselves hides: their place in a consultation, their problem.
+    pub hidden: HashSet<String>,
     /// Entries that the source sends only because others refer to them.
     pub reference_only: HashSet<usize>,
     /// Encounter, entry, heading.
@@ -81,9 +86,31 @@ impl Draft {
             + (links + things) * LOSS
     }
 
+    /// Takes an entry.
+    pub fn push(&mut self, entry: Entry) {
+        self.resources += entry.resources();
+        entry.push_to(&mut self.entries);
+    }
+
+    /// Resources and contacts that the record may become.
+    pub fn becomes(&self) -> Becomes {
+        Becomes {
+            resources: self.resources
+                + self.problems.len()
+                + self.staff.len()
+                + self.organisations.len(),
+            contacts: self.encounters.len(),
+        }
+    }
+
     /// Draws the links and gives the record.
     pub fn finish(mut self, practice: &OdsCode) -> GpRecord {
         self.resolve_aliases();
+        for entry in &mut self.entries {
+            if self.hidden.contains(&entry.id) {
+                restrict(&mut entry.restrictions, &[Restriction::Private]);
+            }
+        }
         self.one_of_each();
         let index = self.index();
         self.draw_problems(&index);
@@ -95,6 +122,8 @@ impl Draft {
         self.unique_encounters();
         self.mark_restrictions();
         self.check_links();
+        self.entries.shrink_to_fit();
+        self.encounters.shrink_to_fit();
         GpRecord {
             family: SourceFamily::Emis,
             practice: practice.clone(),
@@ -173,7 +202,11 @@ impl Draft {
 
     /// The same id twice: the same statement repeated is merged, another statement gets an id of its own.
     fn one_of_each(&mut self) {
-        let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len());
+        let mut ids: HashSet<&str> = HashSet::with_capacity(self.entries.len());
+        if self.reference_only.is_empty() && self.entries.iter().all(|e| ids.insert(&e.id)) {
+            return;
+        }
+        drop(ids);
         let mut first: HashMap<String, usize> = HashMap::new();
         let mut used: HashSet<String> = self.entries.iter().map(|e| e.id.clone()).collect();
         let real: HashSet<String> = self
@@ -185,50 +218,57 @@ impl Draft {
             .collect();
         let mut strict: HashMap<String, Vec<Restriction>> = HashMap::new();
         let mut numbers: HashMap<String, u32> = HashMap::new();
-        let entries = std::mem::take(&mut self.entries);
-        for (at, mut entry) in entries.into_iter().enumerate() {
+        let mut entries = std::mem::take(&mut self.entries);
+        // So many of the first are kept. What stays moves down in its place: a second list of all would take as much again.
+        let mut kept = 0;
+        for at in 0..entries.len() {
+            let Some((before, [entry, ..])) = entries.split_at_mut_checked(at) else {
+                break;
+            };
             if self.reference_only.contains(&at) && real.contains(&entry.id) {
                 let spot = Spot::new(entry.path.clone(), Some(&entry.id)).coded(&entry.code);
                 self.losses.add(&spot, "", "reference-only");
                 strict
-                    .entry(entry.id)
+                    .entry(std::mem::take(&mut entry.id))
                     .or_default()
-                    .extend(entry.restrictions);
+                    .append(&mut entry.restrictions);
                 continue;
             }
-            let Some(&earlier) = first.get(&entry.id) else {
-                first.insert(entry.id.clone(), kept.len());
-                kept.push(entry);
-                continue;
-            };
-            let spot = Spot::new(entry.path.clone(), Some(&entry.id)).coded(&entry.code);
-            let Some(other) = kept.get_mut(earlier) else {
-                continue;
-            };
-            if same(other, &entry) {
+            if let Some(&earlier) = first.get(&entry.id) {
+                let spot = Spot::new(entry.path.clone(), Some(&entry.id)).coded(&entry.code);
+                let Some(other) = before.get_mut(earlier) else {
+                    continue;
+                };
+                if same(other, entry) {
+                    restrict(&mut other.restrictions, &entry.restrictions);
+                    other.encounter = other.encounter.take().or(entry.encounter.take());
+                    other.parent = other.parent.take().or(entry.parent.take());
+                    other.problem = other.problem.take().or(entry.problem.take());
+                    other.linked_problems.append(&mut entry.linked_problems);
+                    self.losses.add(&spot, "", "duplicate");
+                    continue;
+                }
+                // Which of the two a policy or a consultation means is not known: both are as confidential as the stricter.
+                restrict(&mut entry.restrictions, &other.restrictions);
                 restrict(&mut other.restrictions, &entry.restrictions);
-                other.encounter = other.encounter.take().or(entry.encounter);
-                other.parent = other.parent.take().or(entry.parent);
-                other.problem = other.problem.take().or(entry.problem);
-                other.linked_problems.extend(entry.linked_problems);
-                self.losses.add(&spot, "", "duplicate");
-                continue;
+                self.losses.add(&spot, "", "duplicate-id");
+                entry.id = number(entry.id.clone(), &mut numbers, &used);
+                used.insert(entry.id.clone());
+            } else {
+                first.insert(entry.id.clone(), kept);
             }
-            // Which of the two a policy or a consultation means is not known: both are as confidential as the stricter.
-            restrict(&mut entry.restrictions, &other.restrictions);
-            restrict(&mut other.restrictions, &entry.restrictions);
-            self.losses.add(&spot, "", "duplicate-id");
-            let base = entry.id.clone();
-            entry.id = number(base, &mut numbers, &used);
-            used.insert(entry.id.clone());
-            kept.push(entry);
+            if let Some(place) = before.get_mut(kept) {
+                std::mem::swap(place, entry);
+            }
+            kept += 1;
         }
+        entries.truncate(kept);
         for (id, restrictions) in strict {
-            if let Some(entry) = first.get(&id).and_then(|at| kept.get_mut(*at)) {
+            if let Some(entry) = first.get(&id).and_then(|at| entries.get_mut(*at)) {
                 restrict(&mut entry.restrictions, &restrictions);
             }
         }
-        self.entries = kept;
+        self.entries = entries;
     }
 
     /// Another name of an id. A name that two things have is none.

@@ -1,7 +1,7 @@
 //! What was not read into the record, and why, in stable words (design.md 3: never lose silently).
 //!
 //! The words: `free-text` (never leaves), `deleted`, `reference-only`, `duplicate`, `duplicate-id`, `unparsed-date`,
-//! `dangling-link`, `cyclic-link`, `missing-id`, `other-patient`, `header-range`, `administrative` (the practice's own business:
+//! `number-respelled` (the same number in another spelling: JSON cannot say `007`), `dangling-link`, `cyclic-link`, `missing-id`, `other-patient`, `header-range`, `administrative` (the practice's own business:
 //! registration details, plumbing, money), `no-place` (known, clinical or nearly so, but the record has no field for it)
 //! and `unknown-element` (not in the supplier's schema).
 
@@ -82,6 +82,13 @@ impl Losses {
             self.add(spot, below, "unparsed-date");
         }
         read.ok()
+    }
+
+    /// A number that FHIR holds in another spelling is the same number, but not what was sent.
+    pub fn number(&mut self, spot: &Spot, below: &str, text: Option<&str>) {
+        if text.is_some_and(crate::source::emis::values::is_respelled) {
+            self.add(spot, below, "number-respelled");
+        }
     }
 
     /// Counts all that nobody asked for in this element.
@@ -193,7 +200,6 @@ const ADMINISTRATIVE: &[&str] = &[
     "previousGPName",
     "dateOfEntryCountry",
     "dateOfEntryArea",
-    "consent",
     "PatientCarerDetails",
     "PatientContact",
     "property",
@@ -208,13 +214,10 @@ const ADMINISTRATIVE: &[&str] = &[
     "patientPerson",
     "dateRecorded",
     // OpenHR, plumbing
-    "hidden",
     "template",
     "travelTime",
     "appointmentEvent",
     "accompanyingHCP",
-    "unFiled",
-    "@unFiled",
     "@removeComponentsOnDelete",
     "@encoding",
     "@compression",

@@ -4,6 +4,8 @@ mod conformance;
 mod emis_open;
 mod hostile;
 mod links;
+mod marks;
+mod numbers;
 mod openhr;
 mod sample;
 

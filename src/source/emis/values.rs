@@ -14,48 +14,52 @@ pub(super) fn comparator(sign: Option<&str>) -> Result<Option<Comparator>, ()> {
     })
 }
 
-/// A number as FHIR writes decimals, digit for digit as sent apart from signs and zeros that FHIR does not allow.
+/// Digits that FHIR promises to carry (datatypes, `decimal`); more may become another number on the way.
+const DIGITS: usize = 18;
+/// Beyond it whoever reads the number may see infinity or nothing.
+const EXPONENT: u32 = 20;
+
+/// A number as FHIR writes decimals: as sent where FHIR allows it, else the same number in FHIR's spelling
+/// ([`is_respelled`]). `None` for what is no number, or none that arrives everywhere as what it is: that stays words.
 pub(super) fn decimal(text: &str) -> Option<String> {
     let text = text.trim();
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    let (minus, digits) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
     };
-    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
-        Some((m, e)) => (m, Some(e)),
-        None => (digits, None),
+    let (mantissa, exponent) = match digits.find(['e', 'E']) {
+        Some(at) => (digits.get(..at)?, digits.get(at..)?),
+        None => (digits, ""),
     };
     let (whole, fraction) = match mantissa.split_once('.') {
         Some((w, f)) => (w, f),
         None => (mantissa, ""),
     };
     let numeric = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if (whole.is_empty() && fraction.is_empty())
-        || !numeric(whole)
-        || !numeric(fraction)
-        || text.len() > 40
-    {
+    let some = !whole.is_empty() || !fraction.is_empty();
+    if !some || !numeric(whole) || !numeric(fraction) {
         return None;
     }
-    let whole = whole.trim_start_matches('0');
-    let mut out = String::new();
-    if negative {
-        out.push('-');
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        rest => rest,
+    };
+    if whole.len() + fraction.len() > DIGITS {
+        return None;
     }
-    out.push_str(if whole.is_empty() { "0" } else { whole });
-    if !fraction.is_empty() {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    if let Some(e) = exponent {
-        let bare = e.strip_prefix(['+', '-']).unwrap_or(e);
-        if bare.is_empty() || bare.len() > 3 || !numeric(bare) {
+    if let Some(power) = exponent.get(1..) {
+        let bare = power.strip_prefix(['+', '-']).unwrap_or(power);
+        if !numeric(bare) || bare.parse::<u32>().ok()? > EXPONENT {
             return None;
         }
-        out.push('e');
-        out.push_str(e);
     }
-    Some(out)
+    let point = if fraction.is_empty() { "" } else { "." };
+    Some(format!("{minus}{whole}{point}{fraction}{exponent}"))
+}
+
+/// Is it a number that FHIR can only hold in another spelling? JSON cannot say `007`, `+5`, `.5` or `5.`.
+pub(super) fn is_respelled(text: &str) -> bool {
+    decimal(text).is_some_and(|kept| kept != text.trim())
 }
 
 /// A result with sign, number and unit. What is no number stays as words: nothing is lost.
@@ -193,8 +197,24 @@ mod tests {
             ("+05.50", Some("5.50")),
             (".5", Some("0.5")),
             ("5.", Some("5")),
-            ("1E3", Some("1e3")),
+            ("1E3", Some("1E3")),
+            ("1e3", Some("1e3")),
+            ("-1.5e-7", Some("-1.5e-7")),
             ("000", Some("0")),
+            ("007", Some("7")),
+            ("123456789012345.678", Some("123456789012345.678")),
+            // One digit more than FHIR carries, a power that nobody can hold, a comma: words, as sent.
+            ("1234567890123456.789", None),
+            ("99999999999999999999", None),
+            ("1e21", None),
+            ("1e-9999999999", None),
+            ("5,0", None),
+            ("1e", None),
+            ("1e+", None),
+            ("1.5e2.5", None),
+            ("5 6", None),
+            ("--5", None),
+            ("+-5", None),
             ("", None),
             (".", None),
             ("NaN", None),
@@ -202,6 +222,16 @@ mod tests {
             ("1e", None),
         ] {
             assert_eq!(decimal(sent).as_deref(), kept, "{sent}");
+            assert_eq!(
+                is_respelled(sent),
+                kept.is_some_and(|kept| kept != sent),
+                "{sent}"
+            );
+        }
+        // What is no number stays what was sent, with its unit.
+        for sent in ["5,0", "99999999999999999999", "1e21"] {
+            let words = Value::Text(format!("{sent} mmol/L"));
+            assert_eq!(value(None, sent, Some("mmol/L")), words);
         }
     }
 

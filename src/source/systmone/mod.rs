@@ -143,4 +143,6 @@ fn request(ask: &RecordAsk, api_key: &str) -> String {
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod number_tests;
+#[cfg(test)]
 mod tests;

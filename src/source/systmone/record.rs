@@ -137,7 +137,7 @@ fn response(
                             clinical.missing.push(Missing::Any);
                         }
                     }
-                    pull.keep(clinical.weight())?;
+                    pull.keep(clinical.weight(), clinical.becomes())?;
                 }
             }
             "NonClinical" => {
@@ -155,7 +155,7 @@ fn response(
                 while let Some(child) = pull.child_of(start.depth)? {
                     let element = pull.element(child)?;
                     metadata(&element, &mut clinical);
-                    pull.keep(clinical.weight())?;
+                    pull.keep(clinical.weight(), clinical.becomes())?;
                 }
             }
             "RecordState" => {
@@ -175,6 +175,8 @@ fn response(
         return Ok(refusal(&code));
     }
     clinical.resolve_links();
+    clinical.entries.shrink_to_fit();
+    clinical.encounters.shrink_to_fit();
     patient.usual_gp = usual_gp.and_then(|user| clinical.staff(Some(&user), None));
     Ok(Said::Record(Box::new(GpRecord {
         family: SourceFamily::SystmOne,

@@ -69,7 +69,7 @@ async fn read(stream: &mut TcpStream, max_bytes: usize) -> Result<Vec<u8>, Sourc
             End::At(end) => {
                 // One question, one answer: what comes behind its end tag belongs to nothing that was asked.
                 answer.bytes.truncate(end);
-                return Ok(answer.bytes);
+                return Ok(answer.into_bytes());
             }
             End::NotBefore(begin) => from = begin,
         }
@@ -79,7 +79,7 @@ async fn read(stream: &mut TcpStream, max_bytes: usize) -> Result<Vec<u8>, Sourc
                     "closed without an answer".to_owned(),
                 ))
             } else {
-                Ok(answer.bytes)
+                Ok(answer.into_bytes())
             };
         }
     }

@@ -38,7 +38,7 @@ impl Reader {
         // `Abnormal` 0 stands on every event, text included: only 1 says something.
         let _ = element.text_of("Abnormal");
         self.draft.losses.sweep(&spot, element);
-        self.draft.entries.push(entry);
+        self.draft.push(entry);
     }
 }
 
@@ -52,8 +52,8 @@ fn observation(element: &Element, spot: &Spot, losses: &mut Losses) -> Observati
         ..Observation::default()
     };
     if let Some(numeric) = element.child("NumericValue") {
-        out.value = number(numeric);
-        out.ranges.extend(range(numeric));
+        out.value = number(numeric, spot, losses);
+        out.ranges.extend(range(numeric, spot, losses));
     }
     if let Some(text) = element.text_of("TextValue") {
         if out.value.is_some() {
@@ -71,13 +71,17 @@ fn observation(element: &Element, spot: &Spot, losses: &mut Losses) -> Observati
 }
 
 /// `NumericValue` without its range.
-pub(super) fn number(element: &Element) -> Option<Value> {
+pub(super) fn number(element: &Element, spot: &Spot, losses: &mut Losses) -> Option<Value> {
     let number = element.text_of("Value")?;
     let unit = element.text_of("Units");
-    Some(values::value(element.text_of("Operator"), number, unit))
+    let value = values::value(element.text_of("Operator"), number, unit);
+    if matches!(value, Value::Quantity(_)) {
+        losses.number(spot, "NumericValue/Value", Some(number));
+    }
+    Some(value)
 }
 
-fn range(element: &Element) -> Option<crate::record::Range> {
+fn range(element: &Element, spot: &Spot, losses: &mut Losses) -> Option<crate::record::Range> {
     let low = Bound {
         sign: element.text_of("MinRangeOperator"),
         number: element.text_of("NumericMinimum"),
@@ -86,6 +90,8 @@ fn range(element: &Element) -> Option<crate::record::Range> {
         sign: element.text_of("MaximumRangeOperator"),
         number: element.text_of("NumericMaximum"),
     };
+    losses.number(spot, "NumericValue/NumericMinimum", low.number);
+    losses.number(spot, "NumericValue/NumericMaximum", high.number);
     let range = values::range(low, high, element.text_of("Units"), None);
     (range != crate::record::Range::default()).then_some(range)
 }

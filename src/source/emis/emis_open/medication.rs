@@ -50,8 +50,10 @@ impl Reader {
         }));
         let letter = element.text_of("Status").map(str::to_owned);
         self.states.push((self.draft.entries.len(), letter));
-        self.draft.losses.sweep(&spot, element);
-        self.draft.entries.push(entry);
+        let losses = &mut self.draft.losses;
+        losses.number(&spot, "Quantity", element.text_of("Quantity"));
+        losses.sweep(&spot, element);
+        self.draft.push(entry);
     }
 
     /// One issue; its course is named by `MedicationLink` or, as in real messages, by `OldGUID`.
@@ -82,8 +84,10 @@ impl Reader {
             cancelled: false,
             private: method == Some("X") || element.text_of("ServiceType") == Some("X"),
         }));
-        self.draft.losses.sweep(&spot, element);
-        self.draft.entries.push(entry);
+        let losses = &mut self.draft.losses;
+        losses.number(&spot, "Quantity", element.text_of("Quantity"));
+        losses.sweep(&spot, element);
+        self.draft.push(entry);
     }
 }
 

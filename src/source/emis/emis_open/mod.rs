@@ -36,13 +36,14 @@ pub(super) fn read(
                         Ok(element) => reader.put_aside(list, &element, "unknown-element"),
                         Err(_) => reader.too_large(list, item),
                     }
-                    pull.keep(reader.draft.weight() + reader.location_types.len() * LOSS)?;
+                    let places = reader.location_types.len() * LOSS;
+                    pull.keep(reader.draft.weight() + places, reader.draft.becomes())?;
                 }
             }
             None => {
                 let element = pull.element(start)?;
                 reader.part(&element)?;
-                pull.keep(reader.draft.weight())?;
+                pull.keep(reader.draft.weight(), reader.draft.becomes())?;
             }
         }
     }

@@ -42,7 +42,7 @@ impl Reader {
         }
         let _ = (element.text_of("SpecimenID"), element.text_of("DataType"));
         let id = entry.id.clone();
-        self.draft.entries.push(entry);
+        self.draft.push(entry);
         if let Some(list) = element.child("EventList") {
             for event in list.children("Event") {
                 let inner = Place {
@@ -92,7 +92,7 @@ impl Reader {
         entry.date = issued.or(received).unwrap_or_default();
         let header = entry.id.clone();
         let at = self.draft.entries.len();
-        self.draft.entries.push(entry);
+        self.draft.push(entry);
         if let Some(number) = &number {
             self.reports.headers.push((number.clone(), header.clone()));
         }
@@ -179,7 +179,7 @@ impl Reader {
         let battery = entry.id.clone();
         if !alone {
             specimen.members.push(battery.clone());
-            self.draft.entries.push(entry);
+            self.draft.push(entry);
         }
         if let Some(list) = element.child("PathologyEventList") {
             let parent = if alone { header } else { battery.as_str() };
@@ -207,7 +207,7 @@ impl Reader {
                 if alone {
                     specimen.members.push(entry.id.clone());
                 }
-                self.draft.entries.push(entry);
+                self.draft.push(entry);
             }
         }
         self.draft.losses.sweep(&spot, element);
@@ -251,7 +251,7 @@ impl Reader {
                 entry.body = Body::TestRequest;
                 self.draft.losses.sweep(&spot, test);
                 test.settle();
-                self.draft.entries.push(entry);
+                self.draft.push(entry);
             }
         }
         self.draft.losses.sweep(&spot, element);
@@ -328,7 +328,8 @@ fn result(element: &Element, spot: &Spot, losses: &mut Losses) -> Observation {
             .map(|words| (!matches!(words, "N" | "NO" | "0"), Some(words.to_owned()))),
         ..Observation::default()
     };
-    out.value = element.child("NumericValue").and_then(number);
+    let value = element.child("NumericValue");
+    out.value = value.and_then(|it| number(it, spot, losses));
     if let Some(text) = element.text_of("TextValue") {
         if out.value.is_some() {
             losses.add(spot, "TextValue", "no-place");
@@ -343,7 +344,7 @@ fn result(element: &Element, spot: &Spot, losses: &mut Losses) -> Observation {
     if let Some(list) = element.child("RangeInformationList") {
         let ranges: Vec<Range> = list
             .children("RangeInformation")
-            .map(|r| range(r, unit))
+            .map(|r| range(r, unit, spot, losses))
             .filter(|r| *r != Range::default())
             .collect();
         out.ranges = ranges;
@@ -352,7 +353,7 @@ fn result(element: &Element, spot: &Spot, losses: &mut Losses) -> Observation {
 }
 
 /// "For greater than use MinRange and leave Max empty": one bound is exclusive.
-fn range(element: &Element, unit: Option<&str>) -> Range {
+fn range(element: &Element, unit: Option<&str>, spot: &Spot, losses: &mut Losses) -> Range {
     let bound = |name| Bound {
         sign: None,
         number: element.text_of(name),
@@ -361,6 +362,10 @@ fn range(element: &Element, unit: Option<&str>) -> Range {
     let (low, high) = (bound("MinRange"), bound("MaxRange"));
     let numeric = |b: Bound<'_>| b.number.is_none_or(|n| values::decimal(n).is_some());
     if numeric(low) && numeric(high) {
+        for (name, bound) in [("MinRange", low), ("MaxRange", high)] {
+            let path = format!("RangeInformationList/RangeInformation/{name}");
+            losses.number(spot, &path, bound.number);
+        }
         return values::range(low, high, unit, qualifier);
     }
     let said = words(&[

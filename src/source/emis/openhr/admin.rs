@@ -345,6 +345,19 @@ fn address(addresses: Vec<(String, Address)>, temporary: bool) -> Option<Address
         .map(|(_, address)| address)
 }
 
+/// `consent` is deprecated and its values are published nowhere; what counts is the answer's `ConsentToShare`. One that is
+/// there and is none of the words of that one for a yes restricts the record: it may say no (fails closed).
+fn agrees(consent: &Element) -> bool {
+    let yes = |text: &str| matches!(text.trim(), "implied" | "express-consent");
+    let blank = |text: &str| text.trim().is_empty();
+    let fine = |text: &str| yes(text) || blank(text);
+    consent.settle();
+    deleted(consent)
+        || (fine(&consent.text)
+            && consent.attributes.iter().all(|a| fine(&a.value))
+            && consent.children.iter().all(|child| agrees(child)))
+}
+
 fn patient(id: String, element: &Element, spot: &Spot, losses: &mut Losses) -> Patient {
     let nhs_numbers = element
         .children("patientIdentifier")
@@ -364,7 +377,10 @@ fn patient(id: String, element: &Element, spot: &Spot, losses: &mut Losses) -> P
         usual_gp: reference(element, "usualGPUserInRole"),
         death: death.or(dead.then_some(PartialDate::Unknown)),
         archived: yes(element.text_of("archived")),
-        restricted: !restrictions(element).is_empty(),
+        restricted: !restrictions(element).is_empty()
+            || !element
+                .children("consent")
+                .fold(true, |all, it| all & agrees(it)),
         caseload: element
             .children("caseloadPatient")
             .filter(|c| !deleted(c))

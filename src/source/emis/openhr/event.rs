@@ -1,7 +1,7 @@
 //! `event`: what all kinds have in common, and the kinds with few fields of their own.
 
 use crate::record::{
-    Alert, Allergy, Body, Coded, Document, Entry, Immunisation, Observation, Referral,
+    Alert, Allergy, Body, Coded, Document, Entry, Immunisation, Observation, Referral, Restriction,
 };
 use crate::source::emis::codes::RawCode;
 use crate::source::emis::dates;
@@ -12,7 +12,8 @@ use crate::source::xml::Element;
 
 use super::health::{blank, effective_time};
 use super::{
-    Reader, coded, identity, medication, observation, raw, reference, report, restrictions, term,
+    Reader, coded, identity, is_kept_from_view, medication, observation, raw, reference, report,
+    restrictions, term,
 };
 
 impl Reader {
@@ -53,13 +54,13 @@ impl Reader {
             clinician: reference(element, "authorisingUserInRole"),
             recorder: reference(element, "enteredByUserInRole"),
             organisation: reference(element, "organisation"),
-            restrictions: restrictions(element),
+            restrictions: all_restrictions(element),
             episodicity: episodicity.filter(|e| *e != "NONE").map(str::to_owned),
             qualifiers,
             ..blank(id, body)
         };
         self.draft.losses.sweep(&spot, element);
-        self.draft.entries.push(entry);
+        self.draft.push(entry);
     }
 
     fn body(
@@ -72,6 +73,10 @@ impl Reader {
     ) -> Body {
         let losses = &mut self.draft.losses;
         let own = |name| element.child(name);
+        for name in ["medication", "medicationIssue"] {
+            let amount = own(name).and_then(|it| it.text_of("quantity"));
+            losses.number(spot, &format!("{name}/quantity"), amount);
+        }
         match kind {
             "MED" => {
                 let medication = own("medication");
@@ -143,6 +148,33 @@ impl Reader {
     }
 }
 
+/// What restricts an event: its own marks, and those of its body.
+fn all_restrictions(element: &Element) -> Vec<Restriction> {
+    let mut out = restrictions(element);
+    let bodies = element.children.iter().filter(|body| {
+        let names = BODIES.iter().map(|(name, _)| *name);
+        names.chain(["observation"]).any(|name| name == body.name)
+    });
+    for body in bodies {
+        if is_kept_from_view(body) && !out.contains(&Restriction::Private) {
+            out.push(Restriction::Private);
+        }
+    }
+    out
+}
+
+/// Bodies that tell an event's type.
+const BODIES: [(&str, &str); 8] = [
+    ("medication", "MED"),
+    ("medicationIssue", "ISS"),
+    ("referral", "REF"),
+    ("diary", "DRY"),
+    ("alert", "ALT"),
+    ("allergy", "ALL"),
+    ("report", "REP"),
+    ("orderHeader", "OH"),
+];
+
 /// The event's type; where it is not said or not known, by its body.
 fn kind(element: &Element) -> &'static str {
     const KINDS: [&str; 15] = [
@@ -153,16 +185,6 @@ fn kind(element: &Element) -> &'static str {
     if let Some(known) = KINDS.iter().find(|k| said == Some(**k)) {
         return known;
     }
-    const BODIES: [(&str, &str); 8] = [
-        ("medication", "MED"),
-        ("medicationIssue", "ISS"),
-        ("referral", "REF"),
-        ("diary", "DRY"),
-        ("alert", "ALT"),
-        ("allergy", "ALL"),
-        ("report", "REP"),
-        ("orderHeader", "OH"),
-    ];
     let by_body = BODIES
         .iter()
         .find(|(name, _)| element.child(name).is_some());

@@ -8,7 +8,7 @@ use crate::source::emis::losses::{Losses, Spot};
 use crate::source::emis::values::yes;
 use crate::source::xml::Element;
 
-use super::{Reader, coded, deleted, identity, reference, restrictions, term};
+use super::{Reader, coded, deleted, identity, is_kept_from_view, reference, restrictions, term};
 
 impl Reader {
     /// A consultation with pointers to what was recorded in it.
@@ -46,6 +46,9 @@ impl Reader {
                 continue;
             };
             let heading = component.child("heading").and_then(term).map(str::to_owned);
+            if is_kept_from_view(component) {
+                self.draft.hidden.insert(event.clone());
+            }
             if !deleted(component) {
                 self.draft.members.push((id.clone(), event, heading));
             }
@@ -115,6 +118,9 @@ impl Reader {
                 self.draft.problem_links.push((id.clone(), native(event)));
             }
         }
+        if !restrictions(element).is_empty() {
+            self.draft.hidden.insert(id.clone());
+        }
         self.draft.losses.sweep(&spot, element);
         self.draft.problems.push(ProblemRow {
             event: id,
@@ -147,6 +153,7 @@ impl Reader {
             code,
             date: produced.unwrap_or_default(),
             clinician: reference(element, "uploadUserInRole"),
+            restrictions: restrictions(element),
             ..blank(id, Body::Document(Document::default()))
         };
         losses.sweep(&spot.coded(&entry.code), element);

@@ -59,7 +59,10 @@ pub(super) fn read(
                 while let Some(item) = pull.child_of(start.depth)? {
                     let element = pull.element(item)?;
                     reader.admin.item(&element, &mut reader.draft);
-                    pull.keep(reader.draft.weight() + reader.admin.weight())?;
+                    pull.keep(
+                        reader.draft.weight() + reader.admin.weight(),
+                        reader.draft.becomes(),
+                    )?;
                 }
                 reader.admin.choose(
                     &mut reader.draft,
@@ -80,7 +83,10 @@ pub(super) fn read(
                         Ok(element) => reader.health_item(&element),
                         Err(_) => reader.too_large(&name),
                     }
-                    pull.keep(reader.draft.weight() + reader.documents.len() * ENTRY)?;
+                    let documents = reader.documents.len();
+                    let mut becomes = reader.draft.becomes();
+                    becomes.resources += documents;
+                    pull.keep(reader.draft.weight() + documents * ENTRY, becomes)?;
                 }
             }
             "id" | "requestMessage" => {}
@@ -152,7 +158,7 @@ impl Reader {
                 let spot = Spot::new(document.path.clone(), Some(&document.id));
                 self.draft.losses.add(&spot, "", "duplicate");
             } else {
-                self.draft.entries.push(document);
+                self.draft.push(document);
             }
         }
         let named: HashMap<String, String> = self.mixtures.into_iter().collect();
@@ -213,17 +219,39 @@ fn reference(element: &Element, name: &str) -> Option<String> {
     element.which(name, said)?.own_text().map(native)
 }
 
-/// `confidentialityPolicy`. Whether the message lists it is marked at the end.
+/// `confidentialityPolicy`, and marks that keep it from view. Whether the message lists the policy is marked at the end.
 fn restrictions(element: &Element) -> Vec<Restriction> {
     let policies = element.children("confidentialityPolicy");
-    policies
+    let mut out: Vec<Restriction> = policies
         .filter_map(Element::own_text)
         .filter(|id| !is_null(id))
         .map(|id| Restriction::Policy {
             id: native(id),
             known: false,
         })
-        .collect()
+        .collect();
+    if is_kept_from_view(element) {
+        out.push(Restriction::Private);
+    }
+    out
+}
+
+/// `hidden` (the practice does not look at it itself) and `unFiled` (nobody there has taken it into the record yet). What
+/// EMIS means by them is published nowhere, so they fail closed (`docs/sources-wire.md`): any value but a plain no restricts.
+fn is_kept_from_view(element: &Element) -> bool {
+    const MARKS: [&str; 2] = ["hidden", "unFiled"];
+    let is_no = |text: Option<&str>| {
+        text.is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "false" | "0" | "n"))
+    };
+    MARKS.into_iter().any(|name| {
+        // Both are asked for, so that neither is counted as left behind.
+        let attribute = element.attributes.iter().any(|a| a.name == name);
+        let by_attribute = attribute && !is_no(element.attr(name));
+        let by_element = element
+            .children(name)
+            .fold(false, |any, mark| any | !is_no(mark.own_text()));
+        by_attribute || by_element
+    })
 }
 
 /// A `dt.Code`: attributes of the element.

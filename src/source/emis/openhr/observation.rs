@@ -26,8 +26,14 @@ pub(super) fn observation(element: &Element, spot: &Spot, losses: &mut Losses) -
         if let Some(number) = numeric.text_of("value") {
             let sign = numeric.text_of("operator");
             out.value = Some(values::value(sign, number, unit));
+            if matches!(out.value, Some(Value::Quantity(_))) {
+                losses.number(spot, "observation/value/numeric/value", Some(number));
+            }
         }
-        ranges.extend(numeric.children("range").filter_map(|r| range(r, unit)));
+        let path = "observation/value/numeric/range";
+        for one in numeric.children("range") {
+            ranges.extend(range(one, unit, (spot, path), losses));
+        }
     }
     if let Some(text) = value.child("text") {
         if let Some(words) = text.text_of("value").or_else(|| text.own_text()) {
@@ -37,17 +43,23 @@ pub(super) fn observation(element: &Element, spot: &Spot, losses: &mut Losses) -
                 out.value = Some(Value::Text(words.to_owned()));
             }
         }
-        ranges.extend(text.children("range").filter_map(|r| range(r, None)));
+        for one in text.children("range") {
+            ranges.extend(range(
+                one,
+                None,
+                (spot, "observation/value/text/range"),
+                losses,
+            ));
+        }
     }
     let unit = match &out.value {
         Some(Value::Quantity(q)) => q.unit.clone(),
         _ => None,
     };
-    ranges.extend(
-        value
-            .children("availableRange")
-            .filter_map(|r| range(r, unit.as_deref())),
-    );
+    for one in value.children("availableRange") {
+        let at = (spot, "observation/value/availableRange");
+        ranges.extend(range(one, unit.as_deref(), at, losses));
+    }
     for range in ranges {
         if !out.ranges.contains(&range) {
             out.ranges.push(range);
@@ -57,7 +69,12 @@ pub(super) fn observation(element: &Element, spot: &Spot, losses: &mut Losses) -
 }
 
 /// A range: numbers, words, or both; whom it is for and what kind it is stays in words.
-fn range(element: &Element, unit: Option<&str>) -> Option<Range> {
+fn range(
+    element: &Element,
+    unit: Option<&str>,
+    (spot, path): (&Spot, &str),
+    losses: &mut Losses,
+) -> Option<Range> {
     let unit = element.text_of("units").or(unit);
     let mut said: Vec<String> = Vec::new();
     match element.attr("qualifier") {
@@ -89,6 +106,10 @@ fn range(element: &Element, unit: Option<&str>) -> Option<Range> {
             number: bound.and_then(|b| b.attr("value")),
         }
     };
+    for name in ["low", "high"] {
+        let below = format!("{path}/numericRange/{name}");
+        losses.number(spot, &below, bound(name).number);
+    }
     let range = values::range(bound("low"), bound("high"), unit, text);
     (range != Range::default()).then_some(range)
 }

@@ -69,7 +69,7 @@ impl Clinical {
                 entry.parent = report.map(ToOwned::to_owned);
             }
         }
-        self.entries.push(entry);
+        self.push(entry);
     }
 
     /// `Major`, `Minor`, or with the schema's second word (`Major Episode`).
@@ -100,6 +100,14 @@ impl Clinical {
                     unit: unit.or(read.unit),
                     ..read
                 }))
+            }
+            // Digits that FHIR cannot hold as they are (`007`, `5,0`) are words, as sent, and their unit is a part of them.
+            _ if text.contains(|c: char| c.is_ascii_digit()) => {
+                let words = match unit {
+                    Some(unit) if !text.ends_with(&unit) => format!("{text} {unit}"),
+                    _ => text.to_owned(),
+                };
+                Some(Value::Text(words))
             }
             _ => {
                 if unit.is_some() {

@@ -72,7 +72,7 @@ impl Clinical {
         if let Some(date) = date {
             entry.date = date;
         }
-        self.entries.push(entry);
+        self.push(entry);
     }
 
     pub(super) fn attachment(&mut self, child: &Element, base: &Base) {
@@ -89,7 +89,7 @@ impl Clinical {
         });
         let code = coded(child);
         let entry = self.entry(base, child, "Attachment", code, &[number.as_deref()], body);
-        self.entries.push(entry);
+        self.push(entry);
     }
 }
 

@@ -59,7 +59,7 @@ impl Clinical {
             entry
         };
         self.repair_course(&mut entry);
-        self.entries.push(entry);
+        self.push(entry);
     }
 
     /// One issue of a repeat: what it is an issue of is found at the end.
@@ -127,7 +127,7 @@ impl Clinical {
             entry.date = start;
         }
         self.repair_course(&mut entry);
-        self.entries.push(entry);
+        self.push(entry);
     }
 
     fn said(&mut self, child: &Element, name: &str, base: &Base) -> Said {

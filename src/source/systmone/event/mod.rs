@@ -20,7 +20,7 @@ use super::dates::date;
 use crate::record::{
     Body, Coded, Encounter, Entry, Loss, Missing, Organisation, PartialDate, Restriction, Staff,
 };
-use crate::source::xml::Element;
+use crate::source::xml::{Becomes, Element};
 use crate::text::hex;
 
 /// What has been read of the record so far.
@@ -42,6 +42,8 @@ pub struct Clinical {
     places: HashSet<String>,
     /// Links of all statements to problems.
     links: usize,
+    /// How many resources the entries may become.
+    resources: usize,
     /// How often an id was made: the next equal one gets a number.
     made: HashMap<String, u32>,
     /// `ProblemUID` to the id of the entry that is the problem.
@@ -97,6 +99,20 @@ impl Clinical {
             + self.missing.len();
         let links: usize = self.links * 64;
         self.entries.len() * 2_900 + self.encounters.len() * 700 + small * 320 + links
+    }
+
+    /// Resources and contacts that the record may become.
+    pub fn becomes(&self) -> Becomes {
+        Becomes {
+            resources: self.resources + self.staff.len() + self.organisations.len(),
+            contacts: self.encounters.len(),
+        }
+    }
+
+    /// Takes an entry.
+    fn push(&mut self, entry: Entry) {
+        self.resources += entry.resources();
+        entry.push_to(&mut self.entries);
     }
 
     /// Reads one event.

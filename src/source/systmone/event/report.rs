@@ -43,7 +43,7 @@ impl Clinical {
             let mut entry = self.entry(base, child, "Report", code, &detail, Body::Report(report));
             entry.category = category;
             ids.push((entry.id.clone(), is_private(child)));
-            self.entries.push(entry);
+            self.push(entry);
         }
         let hidden = ids.iter().position(|(_, private)| *private);
         let whose = match (ids.len(), hidden) {

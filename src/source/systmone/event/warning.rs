@@ -31,7 +31,7 @@ impl Clinical {
         if let Some(started) = started {
             entry.date = started;
         }
-        self.entries.push(entry);
+        self.push(entry);
     }
 
     pub(super) fn vaccination(&mut self, child: &Element, base: &Base) {
@@ -58,7 +58,7 @@ impl Clinical {
             child.text_of("BatchNumber"),
         ];
         let entry = self.entry(base, child, "Vaccination", code, &detail, body);
-        self.entries.push(entry);
+        self.push(entry);
     }
 
     pub(super) fn recall(&mut self, child: &Element, base: &Base) {
@@ -72,7 +72,7 @@ impl Clinical {
         if let Some(date) = date {
             entry.date = date;
         }
-        self.entries.push(entry);
+        self.push(entry);
     }
 
     pub(super) fn reminder(&mut self, child: &Element, base: &Base) {
@@ -84,6 +84,6 @@ impl Clinical {
         let detail = [child.text_of("Severity"), child.text_of("ExpiryDate")];
         let code = coded(child);
         let entry = self.entry(base, child, "Reminder", code, &detail, Body::Alert(alert));
-        self.entries.push(entry);
+        self.push(entry);
     }
 }
