@@ -169,7 +169,7 @@ impl Sieve {
     /// Draws anew what has to be of this part, out of its resources in the order in which they were seen.
     ///
     /// # Errors
-    /// One cannot be encoded.
+    /// One cannot be encoded, or is not what it was.
     pub(super) fn draw_anew(
         &mut self,
         part: usize,
@@ -179,12 +179,20 @@ impl Sieve {
         for (n, labelled) in resources.into_iter().enumerate() {
             self.draw_one(first + n, labelled)?;
         }
-        Ok(())
+        let of_part = self.facts.iter().skip(first);
+        let missed = |it: &&Fact| it.stays && !it.broken && it.drawn.is_none();
+        match of_part.take_while(|it| it.part == part).find(missed) {
+            Some(fact) => Err(ReleaseError::Unlike(fact.key.kind.name())),
+            None => Ok(()),
+        }
     }
 
     fn draw_one(&mut self, n: usize, mut labelled: Labelled) -> Result<(), ReleaseError> {
         let wanted =
             |fact: &&Fact| fact.stays && fact.drawn.is_none() && *fact.id == *labelled.mapped().id;
+        if labelled.is_withheld() {
+            return Ok(());
+        }
         let Some(fact) = self.facts.get(n).filter(wanted) else {
             return Ok(());
         };

@@ -70,6 +70,9 @@ pub enum ReleaseError {
     /// Two resources of one type and id: a read by id could not tell them apart.
     #[error("two {0} have the same id")]
     SameId(&'static str),
+    /// A resource that was made once more is not the one that it was.
+    #[error("a {0} was not made the same once more")]
+    Unlike(&'static str),
     /// Something cannot be labelled.
     #[error(transparent)]
     Label(#[from] LabelError),
