@@ -73,7 +73,7 @@ impl Default for Caps {
             item_nodes: 12_000,
             item_bytes: 2 * 1024 * 1024,
             kept_bytes: 62_000_000,
-            made_bytes: 52_000_000,
+            made_bytes: 58_000_000,
         }
     }
 }

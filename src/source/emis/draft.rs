@@ -28,9 +28,9 @@ pub(super) fn is_null(id: &str) -> bool {
 }
 
 /// Bytes of an entry with its ids and what is needed to draw its links, long words apart.
-pub(super) const ENTRY: usize = 2_000;
+pub(super) const ENTRY: usize = 1_500;
 /// Bytes of a loss, a link or a small thing with an id.
-pub(super) const LOSS: usize = 250;
+pub(super) const LOSS: usize = 200;
 
 /// A problem row on its way to its entry.
 pub(super) struct ProblemRow {
