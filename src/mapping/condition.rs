@@ -26,7 +26,7 @@ pub fn condition(
         return;
     };
     let id = work.id(Kind::Condition, &entry.id, "");
-    let problem = entry.problem.as_ref().filter(|_| is_problem);
+    let problem = entry.problem.as_deref().filter(|_| is_problem);
     let past = is_past(work, entry, problem);
     let sections = sections(problem, is_diagnosis, past);
     let status = clinical_status(work, problem, past);

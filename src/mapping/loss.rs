@@ -48,7 +48,7 @@ impl Losses {
     pub fn counted(adapter: Vec<Loss>) -> Self {
         let mut tally = LossTally::default();
         for loss in adapter {
-            tally.add(&loss.path, &loss.reason);
+            tally.add(&loss.path, loss.reason);
         }
         Self::Counted(tally)
     }
@@ -59,7 +59,7 @@ impl Losses {
     }
 
     /// Counts one of an entry; `part` is the field, empty for the whole entry.
-    pub fn entry(&mut self, entry: &Entry, part: &str, reason: &str) {
+    pub fn entry(&mut self, entry: &Entry, part: &str, reason: &'static str) {
         let path = if part.is_empty() {
             entry.path.clone()
         } else {
@@ -68,23 +68,23 @@ impl Losses {
         match self {
             Self::Counted(tally) => tally.add(&path, reason),
             Self::Listed(list) => list.push(Loss {
-                path,
-                native_id: Some(entry.id.clone()),
-                code: entry.code.codings.first().map(|c| c.code.clone()),
-                reason: reason.to_owned(),
+                path: path.into(),
+                native_id: Some(entry.id.as_str().into()),
+                code: entry.code.codings.first().map(|c| c.code.as_str().into()),
+                reason,
             }),
         }
     }
 
     /// Counts one that belongs to no entry.
-    pub fn other(&mut self, path: &str, native_id: Option<&str>, reason: &str) {
+    pub fn other(&mut self, path: &str, native_id: Option<&str>, reason: &'static str) {
         match self {
             Self::Counted(tally) => tally.add(path, reason),
             Self::Listed(list) => list.push(Loss {
-                path: path.to_owned(),
-                native_id: native_id.map(ToOwned::to_owned),
+                path: path.into(),
+                native_id: native_id.map(Into::into),
                 code: None,
-                reason: reason.to_owned(),
+                reason,
             }),
         }
     }

@@ -1,6 +1,9 @@
 //! What was dropped or degraded of a record, counted: no value, no id, no code.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Serialize as _, Serializer};
 
 /// How often something was lost at one place of a source's messages, for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -56,6 +59,20 @@ fn named(path: &str) -> String {
         .filter(|c| c.is_ascii_alphanumeric() || "/[]@_-.:".contains(*c))
         .take(LONGEST)
         .collect()
+}
+
+/// A shared word as JSON.
+pub(super) fn word<S: Serializer>(word: &Arc<str>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(word)
+}
+
+/// The same of one that may not be there.
+#[expect(clippy::ref_option, reason = "serde gives the field as it is")]
+pub(super) fn word_if_any<S: Serializer>(
+    word: &Option<Arc<str>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    word.as_deref().serialize(to)
 }
 
 #[cfg(test)]

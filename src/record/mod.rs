@@ -15,6 +15,8 @@ pub use date::PartialDate;
 pub use loss::{LossCount, LossTally};
 pub use nhs_number::{NhsNumber, NhsNumberError};
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 /// An organisation's ODS code, upper case, as the register writes it.
@@ -259,7 +261,7 @@ pub struct Entry {
     /// Native id of the entry that contains it (report over battery over test): restrictions and exclusion flow down.
     pub parent: Option<String>,
     /// It is (also) a problem.
-    pub problem: Option<Problem>,
+    pub problem: Option<Box<Problem>>,
     /// Native ids of the problems it is linked to.
     pub linked_problems: Vec<String>,
     /// Restrictions that the source put on it.
@@ -345,11 +347,11 @@ pub enum Body {
     /// An allergy, sensitivity or adverse reaction.
     Allergy(Allergy),
     /// An immunisation.
-    Immunisation(Immunisation),
+    Immunisation(Box<Immunisation>),
     /// A report: header of results.
-    Report(Report),
+    Report(Box<Report>),
     /// A referral, admissions by referral included.
-    Referral(Referral),
+    Referral(Box<Referral>),
     /// A letter, attachment or other document: its header only.
     Document(Document),
     /// Family history (in no tab).
@@ -642,16 +644,24 @@ pub struct Alert {
 }
 
 /// Something that was dropped or degraded, never silently (design.md 3). Holds no clinical text.
+/// Its words are shared: a long record has tens of thousands, at few places.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Loss {
     /// Where it stood in the supplier's message, for example `healthDomain/event[OBS]/associatedText`.
-    pub path: String,
+    #[serde(serialize_with = "loss::word")]
+    pub path: Arc<str>,
     /// Native id of the entry, where it had one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub native_id: Option<String>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "loss::word_if_any"
+    )]
+    pub native_id: Option<Arc<str>>,
     /// The entry's code, where it had one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "loss::word_if_any"
+    )]
+    pub code: Option<Arc<str>>,
     /// Why, as a stable word: `free-text`, `no-tab`, `unparsed-date`, `unknown-element` …
-    pub reason: String,
+    pub reason: &'static str,
 }

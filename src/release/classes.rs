@@ -102,6 +102,7 @@ fn is_class(section: &Section) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fhir::Resource;
     use crate::mapping::Mapped;
     use crate::release::fixture;
     use crate::release::sieve::Sieve;
@@ -150,10 +151,12 @@ mod tests {
         assert_eq!(facts[0].sections, [S::Recent, S::OtherInvestigations]);
     }
 
-    fn with_level(all: Vec<Mapped>) -> Vec<(Mapped, Confidentiality)> {
-        all.into_iter()
-            .map(|it| (it, Confidentiality::default()))
-            .collect()
+    fn seen(all: &[Mapped]) -> Sieve {
+        let mut sieve = Sieve::default();
+        for (n, it) in all.iter().enumerate() {
+            sieve.see(it, n);
+        }
+        sieve
     }
 
     // R047: a report has the classes of all that is in it, each once and in their order; a battery has one or is of no class
@@ -180,12 +183,13 @@ mod tests {
         let mut condition = fixture::problem("p", "http://snomed.info/sct", "1", "2026-05-01");
         condition.parent = Some(report.id.clone());
         condition.sections = vec![S::Urinalysis];
-        let mut kept = with_level(vec![
+        let mut sieve = seen(&[
             report, battery, named, classed, micro, again, bio, condition,
         ]);
-        by_results(&mut kept);
+        let kept = sieve.facts_mut();
+        by_results(kept);
         assert_eq!(
-            kept[0].0.sections,
+            kept[0].sections,
             [
                 S::Recent,
                 S::Biochemistry,
@@ -195,16 +199,16 @@ mod tests {
             "what is only named in it is of no class; headers and problems give none"
         );
         assert_eq!(
-            kept[1].0.sections,
+            kept[1].sections,
             [S::OtherInvestigations],
             "two classes are none"
         );
-        assert_eq!(kept[2].0.sections, [S::OtherInvestigations]);
-        assert_eq!(kept[3].0.sections, [S::Imaging], "a class of its own stays");
-        kept.remove(6);
-        by_results(&mut kept);
+        assert_eq!(kept[2].sections, [S::OtherInvestigations]);
+        assert_eq!(kept[3].sections, [S::Imaging], "a class of its own stays");
+        kept[6].stays = false;
+        by_results(kept);
         assert_eq!(
-            kept[1].0.sections,
+            kept[1].sections,
             [S::Microbiology],
             "one class is its class"
         );
@@ -212,14 +216,6 @@ mod tests {
 
     fn f_report() -> Mapped {
         fixture::report("report", "44J..", "2026-05-01", &[])
-    }
-
-    fn state(it: &Mapped) -> Option<String> {
-        match &it.resource {
-            Resource::Observation(it) => it.status.value.clone(),
-            Resource::DiagnosticReport(it) => it.status.value.clone(),
-            _ => None,
-        }
     }
 
     // R047: a header is as final as what is left in it
@@ -243,22 +239,23 @@ mod tests {
         if let Resource::Observation(it) = &mut own.resource {
             it.status = "amended".into();
         }
-        let mut kept = with_level(vec![report, battery, open, done, own]);
-        states(&mut kept);
-        assert_eq!(state(&kept[0].0).as_deref(), Some("preliminary"));
-        assert_eq!(state(&kept[1].0).as_deref(), Some("preliminary"));
+        let mut sieve = seen(&[report, battery, open, done, own]);
+        let kept = sieve.facts_mut();
+        states(kept);
+        assert_eq!(kept[0].state.as_deref(), Some("preliminary"));
+        assert_eq!(kept[1].state.as_deref(), Some("preliminary"));
         assert_eq!(
-            state(&kept[4].0).as_deref(),
+            kept[4].state.as_deref(),
             Some("amended"),
             "it says so itself"
         );
-        kept.remove(2);
-        states(&mut kept);
+        kept[2].stays = false;
+        states(kept);
         assert_eq!(
-            state(&kept[0].0).as_deref(),
+            kept[0].state.as_deref(),
             Some("final"),
             "as if the open one had never been"
         );
-        assert_eq!(state(&kept[1].0).as_deref(), Some("final"));
+        assert_eq!(kept[1].state.as_deref(), Some("final"));
     }
 }

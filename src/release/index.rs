@@ -92,18 +92,22 @@ mod tests {
     #[test]
     fn a_code_counts_under_its_parameter_and_in_its_system() {
         let index = SearchIndex {
-            tokens: vec![
+            tokens: Box::new([
                 Token {
                     param: Param::Category,
-                    system: Some("one".into()),
-                    code: "a".into(),
+                    said: Arc::new(Said {
+                        system: Some("one".into()),
+                        code: "a".into(),
+                    }),
                 },
                 Token {
                     param: Param::Code,
-                    system: None,
-                    code: "b".into(),
+                    said: Arc::new(Said {
+                        system: None,
+                        code: "b".into(),
+                    }),
                 },
-            ],
+            ]),
             ..SearchIndex::default()
         };
         for (param, system, code, has) in [

@@ -31,3 +31,5 @@ pub use withhold::{ReleaseError, ReleasedEntry, ReleasedRecord, release};
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod streamed_tests;

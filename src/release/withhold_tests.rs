@@ -379,35 +379,6 @@ proptest! {
     }
 }
 
-// governance.md 2.5: the second look takes what is inside, however deep, whatever labelling said of it
-#[test]
-fn what_is_inside_of_what_is_gone_goes() {
-    let names = |kept: &[(Mapped, Confidentiality)]| -> Vec<String> {
-        kept.iter().map(|(it, _)| it.native_id.clone()).collect()
-    };
-    let problem = |name: &str| f::problem(name, system::READ_V2, "H33..", "2020-01-01");
-    let all = || {
-        vec![
-            (f::inside(problem("deep"), "inner"), Confidentiality::Normal),
-            (
-                f::inside(problem("inner"), "outer"),
-                Confidentiality::Normal,
-            ),
-            (
-                f::inside(problem("beside"), "other"),
-                Confidentiality::Normal,
-            ),
-            (problem("alone"), Confidentiality::Normal),
-        ]
-    };
-    let mut kept = all();
-    drop_contained(&mut kept, &mut HashSet::from([f::id("outer")]));
-    assert_eq!(names(&kept), ["native-beside", "native-alone"]);
-    let mut kept = all();
-    drop_contained(&mut kept, &mut HashSet::new());
-    assert_eq!(kept.len(), 4);
-}
-
 // R051, R043: who takes its contents along, and who takes away only a name
 #[test]
 fn only_a_name_that_cannot_be_checked_leaves_its_contents() {

@@ -87,8 +87,10 @@ fn account(record: GpRecord, tables: &Tables, who: &str) -> BTreeMap<&'static st
             .losses
             .iter()
             .filter(|loss| {
-                let whole = WHOLE.contains(&loss.reason.as_str());
-                whole && loss.path == entry.path && loss.native_id.as_ref() == Some(&entry.id)
+                let whole = WHOLE.contains(&loss.reason);
+                whole
+                    && *loss.path == entry.path
+                    && loss.native_id.as_deref() == Some(entry.id.as_str())
             })
             .count();
         let half = own.is_empty() && mapped.resources.iter().any(|one| is_half(entry, one));

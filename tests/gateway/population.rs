@@ -126,7 +126,7 @@ fn without_places(path: &str) -> String {
 fn every_ordinary_person_comes_through_and_every_section_is_filled_by_somebody() {
     let tables = Tables::load().unwrap();
     let mut filled: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut losses: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut losses: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for index in 0..people() {
         let person = population::person(index, SEED, TODAY);
         let record = mapped(&person, &tables);
@@ -140,7 +140,7 @@ fn every_ordinary_person_comes_through_and_every_section_is_filled_by_somebody()
             *filled.entry(section).or_default() += 1;
         }
         for loss in record.losses.iter().filter(|loss| !expected(loss)) {
-            let at = (loss.reason.clone(), without_places(&loss.path));
+            let at = (loss.reason, without_places(&loss.path));
             *losses.entry(at).or_default() += 1;
         }
         // Every fact with a code is there, but for what is expected to go.

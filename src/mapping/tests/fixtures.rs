@@ -48,43 +48,49 @@ fn problems() -> GpRecord {
         "Asthma",
     );
     let mut active = said("{active-guid}", asthma, at(2019, 7, 1, 9));
-    active.problem = Some(Problem {
+    active.problem = Some(Box::new(Problem {
         expected_days: Some(28),
         ..problem(ProblemStatus::Active, Significance::Major)
-    });
+    }));
     active.recorder = Some("nurse".to_owned());
     active.episodicity = Some("FIRST".to_owned());
     active.encounter = Some("consultation".to_owned());
     let gout = also(read("C34..", "Gout"), system::SNOMED, "90560007", "Gout");
     let mut past = said("past", gout.clone(), PartialDate::Year(2001));
-    past.problem = Some(Problem {
+    past.problem = Some(Box::new(Problem {
         end: Some(PartialDate::Month(2003, 4)),
         ..problem(ProblemStatus::Past, Significance::Minor)
-    });
+    }));
     // sources.md 3.9, 3: ended without a date.
     let mut undated = said("past-undated", read("H170.", "Hay fever"), day(1999, 5, 1));
-    undated.problem = Some(problem(ProblemStatus::Past, Significance::Major));
+    undated.problem = Some(Box::new(problem(ProblemStatus::Past, Significance::Major)));
     let mut minor = said(
         "minor",
         read("1683.", "Tired all the time"),
         PartialDate::Unknown,
     );
-    minor.problem = Some(Problem {
+    minor.problem = Some(Box::new(Problem {
         parent: Some(("{active-guid}".to_owned(), "GRP".to_owned())),
         ..problem(ProblemStatus::Active, Significance::Minor)
-    });
+    }));
     let mut potential = said(
         "potential",
         read("C10..", "Diabetes mellitus"),
         day(2026, 1, 2),
     );
-    potential.problem = Some(problem(ProblemStatus::Potential, Significance::Major));
+    potential.problem = Some(Box::new(problem(
+        ProblemStatus::Potential,
+        Significance::Major,
+    )));
     let mut admin = said(
         "admin",
         read("9D1..", "MED3 - doctor's statement"),
         day(2026, 1, 2),
     );
-    admin.problem = Some(problem(ProblemStatus::HealthAdmin, Significance::Minor));
+    admin.problem = Some(Box::new(problem(
+        ProblemStatus::HealthAdmin,
+        Significance::Minor,
+    )));
     let diagnosis = said("diagnosis", read("H06z1", "LRTI"), day(2026, 3, 3));
     let mut of_past = said("diagnosis-of-past", gout, day(2002, 3, 3));
     of_past.linked_problems = vec!["past".to_owned(), "gone".to_owned()];
@@ -99,17 +105,20 @@ fn problems() -> GpRecord {
         code(system::EMIS_LOCAL, "EMISNQAS12", "A local problem"),
         day(2020, 3, 3),
     );
-    local.problem = Some(problem(ProblemStatus::Active, Significance::Major));
+    local.problem = Some(Box::new(problem(
+        ProblemStatus::Active,
+        Significance::Major,
+    )));
     // R205: an end of an active problem is a contradiction of the source.
     let mut contradiction = said(
         "contradiction",
         read("G20..", "Hypertension"),
         day(2012, 1, 1),
     );
-    contradiction.problem = Some(Problem {
+    contradiction.problem = Some(Box::new(Problem {
         end: Some(day(2013, 1, 1)),
         ..problem(ProblemStatus::Active, Significance::Major)
-    });
+    }));
     // sources.md 3.9, 4: a problem can sit on a value.
     let mut on_value = valued(
         "on-value",
@@ -117,7 +126,10 @@ fn problems() -> GpRecord {
         day(2026, 4, 4),
         number("7.10", "mmol/L"),
     );
-    on_value.problem = Some(problem(ProblemStatus::Active, Significance::Major));
+    on_value.problem = Some(Box::new(problem(
+        ProblemStatus::Active,
+        Significance::Major,
+    )));
     record.encounters = vec![encounter(
         "consultation",
         at(2019, 7, 1, 9),
@@ -353,14 +365,14 @@ fn immunisations() -> GpRecord {
             "Influenza vaccination",
         ),
         day(2025, 10, 12),
-        Body::Immunisation(Immunisation {
+        Body::Immunisation(Box::new(Immunisation {
             part: Some("Booster".to_owned()),
             batch: Some("AB123".to_owned()),
             expiry: Some(at(2026, 6, 30, 12)),
             site: Some(Coded::term("Left arm")),
             manufacturer: Some("A vaccine maker".to_owned()),
             ..Default::default()
-        }),
+        })),
     );
     given.clinician = Some("nurse".to_owned());
     given.recorder = Some("gp".to_owned());
@@ -368,19 +380,19 @@ fn immunisations() -> GpRecord {
         "named",
         read("657F.", "Second meningitis C vaccination"),
         PartialDate::Unknown,
-        Body::Immunisation(Immunisation {
+        Body::Immunisation(Box::new(Immunisation {
             product: Some(Coded::term("Meningitis C vaccine")),
             ..Default::default()
-        }),
+        })),
     );
     let declined = entry(
         "declined",
         read("8IAI.", "2019-nCoV vaccination declined"),
         day(2021, 3, 1),
-        Body::Immunisation(Immunisation {
+        Body::Immunisation(Box::new(Immunisation {
             not_given: true,
             ..Default::default()
-        }),
+        })),
     );
     let coded = said(
         "coded",
@@ -414,7 +426,10 @@ fn procedures() -> GpRecord {
         read("N142.", "Pain in lumbar spine"),
         day(2025, 1, 1),
     );
-    pain.problem = Some(problem(ProblemStatus::Active, Significance::Major));
+    pain.problem = Some(Box::new(problem(
+        ProblemStatus::Active,
+        Significance::Major,
+    )));
     record.entries = vec![operation, measured, linked, pain];
     record
 }
@@ -425,7 +440,7 @@ fn pathology() -> GpRecord {
         "report",
         read("4....", "Laboratory procedures"),
         at(2026, 5, 1, 11),
-        Body::Report(Report {
+        Body::Report(Box::new(Report {
             kind: Some("PATH".to_owned()),
             issued: Some(at(2026, 5, 2, 16)),
             collected: Some(day(2026, 5, 1)),
@@ -439,7 +454,7 @@ fn pathology() -> GpRecord {
                 lab_id: Some("26/0042/A".to_owned()),
                 members: vec!["battery".to_owned()],
             }],
-        }),
+        })),
     );
     report.organisation = Some("hospital".to_owned());
     let within = |mut entry: Entry, parent: &str| {
@@ -542,11 +557,11 @@ fn investigations() -> GpRecord {
             id,
             coded,
             on,
-            Body::Report(Report {
+            Body::Report(Box::new(Report {
                 kind: kind.map(ToOwned::to_owned),
                 issued: Some(day(2026, 2, 20)),
                 ..Default::default()
-            }),
+            })),
         )
     };
     let ecg = report(
@@ -757,7 +772,7 @@ fn encounters() -> GpRecord {
 fn referrals() -> GpRecord {
     let mut record = emis();
     let referral = |id: &str, coded: Coded, body: Referral| {
-        entry(id, coded, day(2026, 4, 20), Body::Referral(body))
+        entry(id, coded, day(2026, 4, 20), Body::Referral(Box::new(body)))
     };
     let urgent = referral(
         "two-week-wait",
@@ -811,12 +826,12 @@ fn admissions() -> GpRecord {
         "asked",
         read("8H22.", "Admit surgical emergency unsp."),
         day(2026, 5, 6),
-        Body::Referral(Referral {
+        Body::Referral(Box::new(Referral {
             admission: true,
             request: Some("ADM".to_owned()),
             urgency: Some("Emergency".to_owned()),
             ..Default::default()
-        }),
+        })),
     );
     let coded = said(
         "coded",
@@ -841,10 +856,10 @@ fn admissions() -> GpRecord {
         "report",
         Coded::default(),
         day(2026, 1, 6),
-        Body::Report(Report {
+        Body::Report(Box::new(Report {
             kind: Some("DIS".to_owned()),
             ..Default::default()
-        }),
+        })),
     );
     record.entries = vec![asked, coded, discharged, letter, report];
     record
@@ -894,10 +909,10 @@ fn systmone_event() -> GpRecord {
     let on = || at(2015, 6, 10, 15);
     let plain = inside(said("plain", gord(), on()));
     let mut header = inside(said("header", gord(), PartialDate::Unknown));
-    header.problem = Some(Problem {
+    header.problem = Some(Box::new(Problem {
         id: Some("ed58000000000000".to_owned()),
         ..problem(ProblemStatus::Active, Significance::Major)
-    });
+    }));
     // Never merged across differing restrictions.
     let mut private = inside(said("private", gord(), on()));
     private.restrictions = vec![Restriction::Private];
@@ -907,12 +922,12 @@ fn systmone_event() -> GpRecord {
         "report",
         Coded::term("Liver function tests"),
         on(),
-        Body::Report(Report {
+        Body::Report(Box::new(Report {
             kind: Some("Pathology".to_owned()),
             issued: Some(day(2015, 6, 12)),
             verdict: Some("typed by hand".to_owned()),
             ..Default::default()
-        }),
+        })),
     ));
     let mut bilirubin = inside(valued(
         "bilirubin",
@@ -977,10 +992,10 @@ fn no_tab() -> GpRecord {
         plain(
             "out-of-hours",
             Coded::default(),
-            Body::Report(Report {
+            Body::Report(Box::new(Report {
                 kind: Some("OOH".to_owned()),
                 ..Default::default()
-            }),
+            })),
         ),
         said("free-text", Coded::default(), day(2024, 1, 1)),
     ];

@@ -191,12 +191,17 @@ fn words_that_no_table_knows_never_leave() {
     let coded = || read("8H58.", "Gynaecological referral");
     record.entries = vec![
         result,
-        entry("r", coded(), day(2026, 1, 1), Body::Referral(referral)),
+        entry(
+            "r",
+            coded(),
+            day(2026, 1, 1),
+            Body::Referral(Box::new(referral)),
+        ),
         entry(
             "p",
             read("44P..", "Serum cholesterol"),
             day(2026, 1, 1),
-            Body::Report(report),
+            Body::Report(Box::new(report)),
         ),
         entry(
             "i",
@@ -391,7 +396,12 @@ fn what_a_laboratory_reported_is_laboratory_with_or_without_a_value() {
         ..Default::default()
     };
     let header = Coded::term("Laboratory report");
-    let header = entry("report", header, day(2026, 5, 1), Body::Report(report));
+    let header = entry(
+        "report",
+        header,
+        day(2026, 5, 1),
+        Body::Report(Box::new(report)),
+    );
     let mut film = said("film", Coded::term("Blood film"), day(2026, 5, 1));
     film.parent = Some("report".to_owned());
     let alone = said("alone", Coded::term("Blood film"), day(2026, 5, 1));
@@ -601,7 +611,10 @@ fn what_is_negated_or_of_a_relative_is_never_the_patients() {
     };
     let asthma = || read("H33..", "Asthma");
     let mut problem_no = qualified("problem-no", asthma(), "Certainty", "No");
-    problem_no.problem = Some(problem(ProblemStatus::Active, Significance::Major));
+    problem_no.problem = Some(Box::new(problem(
+        ProblemStatus::Active,
+        Significance::Major,
+    )));
     let mut record = emis();
     record.entries = vec![
         problem_no,
@@ -684,7 +697,7 @@ fn what_is_negated_or_of_a_relative_is_never_the_patients() {
 fn a_vaccination_that_was_not_given_is_not_completed() {
     let mut record = emis();
     let given = |id: &str, code: &str, term: &str| {
-        let body = Body::Immunisation(Immunisation::default());
+        let body = Body::Immunisation(Box::new(Immunisation::default()));
         entry(id, read(code, term), day(2021, 3, 1), body)
     };
     record.entries = vec![

@@ -51,7 +51,7 @@ fn nothing_of_a_header_or_a_diagnosis_comes_from_what_may_be_withheld() {
         "report",
         Coded::term("Report"),
         day(2026, 5, 1),
-        Body::Report(report),
+        Body::Report(Box::new(report)),
     );
     let mut battery = said("battery", Coded::term("Battery"), day(2026, 5, 1));
     battery.parent = Some("report".to_owned());
@@ -61,7 +61,7 @@ fn nothing_of_a_header_or_a_diagnosis_comes_from_what_may_be_withheld() {
     let mut result = said("result", read("44J3.", "Serum creatinine"), day(2026, 5, 1));
     result.parent = Some("battery".to_owned());
     let mut past = said("past", read("H33..", "Asthma"), day(2020, 5, 1));
-    past.problem = Some(problem(ProblemStatus::Past, Significance::Major));
+    past.problem = Some(Box::new(problem(ProblemStatus::Past, Significance::Major)));
     let mut review = said("review", read("H33..", "Asthma"), day(2021, 5, 1));
     review.linked_problems = vec!["past".to_owned()];
     let mut other = said("other", read("F26..", "Migraine"), day(2021, 5, 1));

@@ -80,10 +80,10 @@ fn a_negated_allergy_is_an_observation_that_there_is_none() {
 fn a_problem_that_will_end_is_current() {
     let until = |id: &str, end: Option<PartialDate>| {
         let mut entry = said(id, read("H33..", "Asthma"), day(2020, 1, 1));
-        entry.problem = Some(Problem {
+        entry.problem = Some(Box::new(Problem {
             end,
             ..problem(ProblemStatus::UntilEnd, Significance::Major)
-        });
+        }));
         entry
     };
     let mut record = systmone();
@@ -121,7 +121,7 @@ fn a_report_is_as_final_as_its_results() {
             "report",
             Coded::term("Bloods"),
             day(2026, 5, 1),
-            Body::Report(Report::default()),
+            Body::Report(Box::new(Report::default())),
         );
         let mut battery = said("battery", read("42...", "Haematology"), day(2026, 5, 1));
         observation(&mut battery).group = true;
@@ -156,10 +156,10 @@ fn a_report_is_as_final_as_its_results() {
 #[test]
 fn an_immunisation_to_come_is_not_completed() {
     let given = |id: &str, on: PartialDate| {
-        let body = Body::Immunisation(Immunisation {
+        let body = Body::Immunisation(Box::new(Immunisation {
             dose: Some(quantity(None, "0.5", "ml")),
             ..Immunisation::default()
-        });
+        }));
         entry(id, read("65E..", "Influenza vaccination"), on, body)
     };
     let mut record = systmone();
@@ -183,10 +183,10 @@ fn a_private_report_hides_its_results_only() {
         "report",
         Coded::term("Bloods"),
         day(2026, 5, 1),
-        Body::Report(Report {
+        Body::Report(Box::new(Report {
             kind: Some("Pathology".to_owned()),
             ..Report::default()
-        }),
+        })),
     );
     report.restrictions = vec![Restriction::Private];
     let inside = |mut entry: Entry| {

@@ -28,9 +28,9 @@ pub(super) fn is_null(id: &str) -> bool {
 }
 
 /// Bytes of an entry with its ids and what is needed to draw its links, long words apart.
-pub(super) const ENTRY: usize = 1_500;
-/// Bytes of a loss, a link or a small thing with an id.
-pub(super) const LOSS: usize = 200;
+pub(super) const ENTRY: usize = 1_250;
+/// Bytes of a link or a small thing with an id.
+pub(super) const SMALL: usize = 200;
 
 /// A problem row on its way to its entry.
 pub(super) struct ProblemRow {
@@ -53,6 +53,8 @@ pub(super) struct Draft {
     pub missing: Vec<Missing>,
     /// How many resources the entries may become.
     pub resources: usize,
+    /// Entries that say nothing.
+    hollow: usize,
     /// Policies that the message lists.
     pub policies: HashSet<String>,
     /// Other names of the same thing (EMIS Open `RefID`) to its id.
@@ -82,20 +84,26 @@ impl Draft {
             + self.missing.len();
         self.entries.len() * ENTRY
             + (self.encounters.len() + self.problems.len()) * ENTRY / 2
-            + self.losses.0.len() * LOSS
-            + (links + things) * LOSS
+            + self.losses.weight()
+            + (links + things) * SMALL
     }
 
     /// Takes an entry.
     pub fn push(&mut self, entry: Entry) {
-        self.resources += entry.resources();
+        if says_nothing(&entry) {
+            self.hollow += 1;
+        } else {
+            self.resources += entry.resources();
+        }
         entry.push_to(&mut self.entries);
     }
 
     /// Resources and contacts that the record may become.
     pub fn becomes(&self) -> Becomes {
         Becomes {
+            // What says nothing is only left as the header of its parts.
             resources: self.resources
+                + self.hollow.min(self.parts.len())
                 + self.problems.len()
                 + self.staff.len()
                 + self.organisations.len(),
@@ -134,7 +142,7 @@ impl Draft {
             encounters: self.encounters,
             entries: self.entries,
             missing: self.missing,
-            losses: self.losses.0,
+            losses: self.losses.into_list(),
         }
     }
 
@@ -294,7 +302,7 @@ impl Draft {
     fn draw_problems(&mut self, index: &HashMap<String, usize>) {
         for row in std::mem::take(&mut self.problems) {
             match self.entry(index, &row.event) {
-                Some(entry) => entry.problem = Some(row.problem),
+                Some(entry) => entry.problem = Some(Box::new(row.problem)),
                 None => self.losses.add(&row.spot, "", "dangling-link"),
             }
         }
@@ -433,17 +441,8 @@ impl Draft {
             .collect();
         let losses = &mut self.losses;
         self.entries.retain(|entry| {
-            let hollow = match &entry.body {
-                Body::Observation(o) => {
-                    o.value.is_none() && entry.qualifiers.is_empty() && o.ranges.is_empty()
-                }
-                Body::TestRequest | Body::FamilyHistory | Body::Diary => true,
-                _ => false,
-            };
-            let empty = hollow
-                && entry.code.is_empty()
-                && entry.problem.is_none()
-                && !parents.contains(&entry.id);
+            let empty =
+                says_nothing(entry) && entry.problem.is_none() && !parents.contains(&entry.id);
             if empty {
                 let spot = Spot::new(entry.path.clone(), Some(&entry.id));
                 losses.add(&spot, "", "free-text");
@@ -574,6 +573,18 @@ fn number(base: String, numbers: &mut HashMap<String, u32>, used: &HashSet<Strin
             return id;
         }
     }
+}
+
+/// Neither a code nor a term, and no value.
+fn says_nothing(entry: &Entry) -> bool {
+    let hollow = match &entry.body {
+        Body::Observation(o) => {
+            o.value.is_none() && entry.qualifiers.is_empty() && o.ranges.is_empty()
+        }
+        Body::TestRequest | Body::FamilyHistory | Body::Diary => true,
+        _ => false,
+    };
+    hollow && entry.code.is_empty()
 }
 
 /// Adds what is not there yet.

@@ -5,6 +5,9 @@
 //! registration details, plumbing, money), `no-place` (known, clinical or nearly so, but the record has no field for it)
 //! and `unknown-element` (not in the supplier's schema).
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use crate::record::{Coded, Loss, PartialDate};
 use crate::source::emis::dates::Unreadable;
 use crate::source::xml::Element;
@@ -13,44 +16,83 @@ use crate::source::xml::Element;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Spot {
     pub path: String,
-    pub id: Option<String>,
-    pub code: Option<String>,
+    pub id: Option<Arc<str>>,
+    pub code: Option<Arc<str>>,
 }
 
 impl Spot {
     pub fn new(path: impl Into<String>, id: Option<&str>) -> Self {
         Self {
             path: path.into(),
-            id: id.map(str::to_owned),
+            id: id.map(Into::into),
             code: None,
         }
     }
 
     /// The same spot, now that its code is known.
     pub fn coded(mut self, code: &Coded) -> Self {
-        self.code = code.codings.first().map(|c| c.code.clone());
+        self.code = code.codings.first().map(|c| c.code.as_str().into());
         self
     }
 }
 
+/// Bytes of a loss and of the room for it in their list while that grows.
+const LOSS: usize = 2 * size_of::<Loss>() + size_of::<Loss>() / 4;
+/// Bytes of a word beside its letters.
+const WORD: usize = 16;
+/// The same of a path, with its place in the set of all paths while that grows.
+const PATH: usize = 100;
+
 /// The losses of one message.
 #[derive(Debug, Default)]
-pub(super) struct Losses(pub Vec<Loss>);
+pub(super) struct Losses {
+    list: Vec<Loss>,
+    /// Every path once.
+    paths: HashSet<Arc<str>>,
+    /// Bytes of the words, each counted where it is kept first.
+    words: usize,
+}
 
 impl Losses {
     /// Notes one loss; `below` is the path from the spot (empty: the spot itself).
-    pub fn add(&mut self, spot: &Spot, below: &str, reason: &str) {
+    pub fn add(&mut self, spot: &Spot, below: &str, reason: &'static str) {
         let path = if below.is_empty() {
             spot.path.clone()
         } else {
             format!("{}/{below}", spot.path)
         };
-        self.0.push(Loss {
+        let path = match self.paths.get(path.as_str()) {
+            Some(path) => Arc::clone(path),
+            None => {
+                let path: Arc<str> = path.into();
+                self.words += PATH + path.len();
+                self.paths.insert(Arc::clone(&path));
+                path
+            }
+        };
+        // What only its spot has is kept for this loss.
+        let own = [&spot.id, &spot.code].into_iter().flatten();
+        let own = own.filter(|word| Arc::strong_count(word) == 1);
+        self.words += own.map(|word| WORD + word.len()).sum::<usize>();
+        if self.list.len() == self.list.capacity() {
+            self.list.reserve_exact(self.list.len() / 4 + 64);
+        }
+        self.list.push(Loss {
             path,
             native_id: spot.id.clone(),
             code: spot.code.clone(),
-            reason: reason.to_owned(),
+            reason,
         });
+    }
+
+    /// Bytes that they take.
+    pub fn weight(&self) -> usize {
+        self.list.len() * LOSS + self.words
+    }
+
+    /// Each of them.
+    pub fn into_list(self) -> Vec<Loss> {
+        self.list
     }
 
     /// A date, or none and a loss.
@@ -100,12 +142,12 @@ impl Losses {
     }
 
     /// Counts all that nobody asked for in this element, for one reason.
-    pub fn rest(&mut self, spot: &Spot, element: &Element, reason: &str) {
+    pub fn rest(&mut self, spot: &Spot, element: &Element, reason: &'static str) {
         element.unread(&mut |path| self.add(spot, path, reason));
     }
 
     /// Counts an element that is not read at all.
-    pub fn whole(&mut self, spot: &Spot, element: &Element, reason: &str) {
+    pub fn whole(&mut self, spot: &Spot, element: &Element, reason: &'static str) {
         element.settle();
         if !element.is_blank() {
             self.add(spot, &element.name, reason);

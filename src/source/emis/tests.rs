@@ -9,6 +9,8 @@ mod numbers;
 mod openhr;
 mod sample;
 
+use std::sync::Arc;
+
 use crate::record::{Entry, GpRecord, OdsCode};
 use crate::source::emis::read;
 
@@ -43,14 +45,14 @@ fn entry<'r>(record: &'r GpRecord, end: &str) -> &'r Entry {
 }
 
 /// Reasons of the losses of the item whose id ends so.
-fn losses(record: &GpRecord, end: &str) -> Vec<String> {
-    let of = |id: &Option<String>| id.as_deref().is_some_and(|id| id.ends_with(end));
+fn losses(record: &GpRecord, end: &str) -> Vec<&'static str> {
+    let of = |id: &Option<Arc<str>>| id.as_deref().is_some_and(|id| id.ends_with(end));
     let losses = record.losses.iter().filter(|l| of(&l.native_id));
-    losses.map(|l| l.reason.clone()).collect()
+    losses.map(|l| l.reason).collect()
 }
 
 /// Reasons of the losses whose path holds this.
-fn reasons(record: &GpRecord, path: &str) -> Vec<String> {
+fn reasons(record: &GpRecord, path: &str) -> Vec<&'static str> {
     let losses = record.losses.iter().filter(|l| l.path.contains(path));
-    losses.map(|l| l.reason.clone()).collect()
+    losses.map(|l| l.reason).collect()
 }

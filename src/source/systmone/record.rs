@@ -303,11 +303,11 @@ fn leftovers(element: &Element, path: &str, losses: &mut Vec<Loss>) {
     element.unread(&mut |left| lose(losses, &format!("{path}/{left}"), "administrative"));
 }
 
-fn lose(losses: &mut Vec<Loss>, path: &str, reason: &str) {
+fn lose(losses: &mut Vec<Loss>, path: &str, reason: &'static str) {
     losses.push(Loss {
-        path: path.to_owned(),
+        path: path.into(),
         native_id: None,
         code: None,
-        reason: reason.to_owned(),
+        reason,
     });
 }

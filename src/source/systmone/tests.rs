@@ -274,7 +274,7 @@ fn unknown_elements_are_counted() {
         .losses
         .iter()
         .filter(|l| l.reason == "unknown-element")
-        .map(|l| &l.path)
+        .map(|l| &*l.path)
         .collect();
     assert_eq!(
         unknown,
@@ -411,7 +411,7 @@ fn only_a_finished_visit_is_a_contact() {
     let finished = visit("Finished");
     assert_eq!(finished.encounters[0].method.as_deref(), Some("Home visit"));
     assert!(!finished.encounters[0].implied);
-    let reasons: Vec<&str> = finished.losses.iter().map(|l| l.reason.as_str()).collect();
+    let reasons: Vec<&str> = finished.losses.iter().map(|l| l.reason).collect();
     assert_eq!(reasons, ["no-place", "free-text"]);
     assert!(visit("Cancelled by Patient").encounters.is_empty());
 }

@@ -205,7 +205,7 @@ pub async fn rule_17_what_is_not_read_is_counted(fixture: &dyn Fixture) {
         .losses
         .iter()
         .filter(|l| l.reason == "unknown-element");
-    let paths: Vec<&str> = strange.map(|l| l.path.as_str()).collect();
+    let paths: Vec<&str> = strange.map(|l| &*l.path).collect();
     assert!(
         paths.iter().any(|path| path.ends_with("Strange")),
         "{paths:?}"

@@ -27,11 +27,11 @@ impl Reader {
             ("Alert", _) | ("Event", Some("10")) => Body::Alert(Alert::default()),
             ("Attachment", _) | ("Event", Some("7")) => Body::Document(Document::default()),
             ("Diary", _) => Body::Diary,
-            ("Referral", _) | ("Event", Some("8")) => Body::Referral(referral(element)),
+            ("Referral", _) | ("Event", Some("8")) => Body::Referral(Box::new(referral(element))),
             ("Event", Some("11")) => Body::Allergy(Allergy::default()),
             ("Event", Some("12")) => Body::FamilyHistory,
             ("Event", Some("13")) => {
-                Body::Immunisation(immunisation(&mut entry.qualifiers, &spot, losses))
+                Body::Immunisation(Box::new(immunisation(&mut entry.qualifiers, &spot, losses)))
             }
             _ => Body::Observation(observation(element, &spot, losses)),
         };

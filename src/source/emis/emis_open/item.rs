@@ -220,7 +220,9 @@ impl Reader {
             organisation: None,
             encounter: place.encounter.map(str::to_owned),
             parent: place.parent.map(str::to_owned),
-            problem: element.child("Problem").map(|p| problem(p, &spot, losses)),
+            problem: element
+                .child("Problem")
+                .map(|p| Box::new(problem(p, &spot, losses))),
             linked_problems: Vec::new(),
             restrictions: restrictions(element),
             category: place.heading.map(str::to_owned),

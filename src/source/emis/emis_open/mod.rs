@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use crate::record::{Body, GpRecord, Missing, OdsCode, PartialDate};
 use crate::source::SourceError;
-use crate::source::emis::draft::{Draft, LOSS};
+use crate::source::emis::draft::{Draft, SMALL};
 use crate::source::emis::losses::Spot;
 use crate::source::xml::{Element, Pull, Start};
 
@@ -36,7 +36,7 @@ pub(super) fn read(
                         Ok(element) => reader.put_aside(list, &element, "unknown-element"),
                         Err(_) => reader.too_large(list, item),
                     }
-                    let places = reader.location_types.len() * LOSS;
+                    let places = reader.location_types.len() * SMALL;
                     pull.keep(reader.draft.weight() + places, reader.draft.becomes())?;
                 }
             }
@@ -164,7 +164,7 @@ impl Reader {
         });
     }
 
-    fn put_aside(&mut self, path: &str, element: &Element, reason: &str) {
+    fn put_aside(&mut self, path: &str, element: &Element, reason: &'static str) {
         let spot = Spot::new(path, item::id(element).as_deref());
         self.draft.losses.whole(&spot, element, reason);
     }

@@ -92,6 +92,7 @@ impl Reader {
         entry.date = issued.or(received).unwrap_or_default();
         let header = entry.id.clone();
         let at = self.draft.entries.len();
+        entry.body = Body::Report(Box::default());
         self.draft.push(entry);
         if let Some(number) = &number {
             self.reports.headers.push((number.clone(), header.clone()));
@@ -104,7 +105,7 @@ impl Reader {
         }
         report.collected = report.specimens.iter().find_map(|s| s.collected.clone());
         if let Some(entry) = self.draft.entries.get_mut(at) {
-            entry.body = Body::Report(report);
+            entry.body = Body::Report(Box::new(report));
         }
         self.draft.losses.sweep(&spot, element);
     }

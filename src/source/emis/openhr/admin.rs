@@ -6,7 +6,7 @@ use crate::record::Registration;
 use crate::record::{Address, NhsNumber, OdsCode, Organisation, PartialDate, Sex, Staff};
 use crate::source::SourceError;
 use crate::source::emis::dates;
-use crate::source::emis::draft::{Draft, ENTRY, LOSS, is_null, native};
+use crate::source::emis::draft::{Draft, ENTRY, SMALL, is_null, native};
 use crate::source::emis::losses::{Losses, Spot};
 use crate::source::emis::standing::{Registered, registration};
 use crate::source::emis::values::yes;
@@ -77,7 +77,7 @@ impl Admin {
             + self.in_role.len()
             + self.mixtures.len()
             + self.locations.len();
-        (self.persons.len() + self.patients.len()) * ENTRY + small * LOSS
+        (self.persons.len() + self.patients.len()) * ENTRY + small * SMALL
     }
 
     /// One object of the domain.

@@ -93,7 +93,7 @@ impl Reader {
             }
             "TR" => Body::TestRequest,
             "ATT" => Body::Document(Document::default()),
-            "REF" => Body::Referral(own("referral").map(referral).unwrap_or_default()),
+            "REF" => Body::Referral(Box::new(own("referral").map(referral).unwrap_or_default())),
             "DRY" => Body::Diary,
             "ALT" => Body::Alert(
                 own("alert")
@@ -102,10 +102,10 @@ impl Reader {
             ),
             "ALL" => Body::Allergy(allergy(element)),
             "FH" => Body::FamilyHistory,
-            "IMM" => Body::Immunisation(immunisation(qualifiers, spot, losses)),
+            "IMM" => Body::Immunisation(Box::new(immunisation(qualifiers, spot, losses))),
             "REP" => {
                 let read = own("report").map(|r| report::report(r, id, spot, &mut self.draft));
-                Body::Report(read.unwrap_or_default())
+                Body::Report(Box::new(read.unwrap_or_default()))
             }
             _ => Body::Observation(self.observation(kind, element, id, spot)),
         }

@@ -146,7 +146,7 @@ impl Reader {
         });
     }
 
-    fn put_aside(&mut self, element: &Element, reason: &str) {
+    fn put_aside(&mut self, element: &Element, reason: &'static str) {
         let spot = Spot::new("healthDomain", element.text_of("id"));
         self.draft.losses.whole(&spot, element, reason);
     }

@@ -111,7 +111,7 @@ fn unknown_elements_are_counted() {
         .losses
         .iter()
         .filter(|l| l.reason == "unknown-element")
-        .map(|l| l.path.as_str())
+        .map(|l| &*l.path)
         .collect();
     assert_eq!(all, ["healthDomain/event[OBS]/futureElement"]);
     assert!(

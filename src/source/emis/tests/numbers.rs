@@ -17,7 +17,11 @@ fn said(record: &GpRecord) -> (Option<String>, Option<String>, Vec<String>) {
         .losses
         .iter()
         .filter(|l| l.reason == "number-respelled");
-    (number, words, respelled.map(|l| l.path.clone()).collect())
+    (
+        number,
+        words,
+        respelled.map(|l| l.path.to_string()).collect(),
+    )
 }
 
 // Values exactly as sent (R028): the same number in another spelling is counted by its path; never another number.
@@ -46,7 +50,7 @@ fn a_number_is_never_another_one() {
              </numeric></value></observation></event>"
         ));
         let other = parse(&format!(
-            "<MedicalRecord><EventList><Event><RefID>1</RefID><NumericValue><Value>{sent}</Value><Units>u</Units>\
+            "<MedicalRecord><Registration><NhsNumber>9990000018</NhsNumber></Registration><EventList><Event><RefID>1</RefID><NumericValue><Value>{sent}</Value><Units>u</Units>\
              </NumericValue></Event></EventList></MedicalRecord>"
         ));
         for (record, path) in [
@@ -78,7 +82,7 @@ fn bounds_and_amounts_are_counted_too() {
         .losses
         .iter()
         .filter(|l| l.reason == "number-respelled")
-        .map(|l| l.path.as_str())
+        .map(|l| &*l.path)
         .collect();
     assert_eq!(
         respelled,

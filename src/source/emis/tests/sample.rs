@@ -169,7 +169,7 @@ fn nothing_is_lost_that_the_losses_do_not_name() {
     let mut reasons: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for loss in &record.losses {
         let name = loss.path.rsplit('/').next().unwrap_or_default().to_owned();
-        *reasons.entry((loss.reason.as_str(), name)).or_default() += 1;
+        *reasons.entry((loss.reason, name)).or_default() += 1;
     }
     for ((reason, name), n) in &reasons {
         println!("{n:4} {reason:16} {name}");

@@ -46,7 +46,7 @@ impl Clinical {
         entry.episodicity = child.text_of("Episodicity").map(ToOwned::to_owned);
         if uid.is_some() || severity.is_some() {
             let end = self.end_after_start(end, &entry);
-            entry.problem = Some(Problem {
+            entry.problem = Some(Box::new(Problem {
                 id: uid.clone(),
                 status: if ended {
                     ProblemStatus::UntilEnd
@@ -57,7 +57,7 @@ impl Clinical {
                 end,
                 expected_days: None,
                 parent: None,
-            });
+            }));
             if let Some(uid) = uid {
                 self.problems.entry(uid).or_insert_with(|| entry.id.clone());
             }

@@ -42,7 +42,7 @@ impl Clinical {
         let is_referral =
             inbound != Some(true) && (base.linked_referral.is_some() || words.contains("referral"));
         let body = if is_referral {
-            Body::Referral(Referral {
+            Body::Referral(Box::new(Referral {
                 speciality: child.text_of("Speciality").map(Coded::term),
                 admission: words.contains("admission"),
                 urgency: child.text_of("Urgency").map(ToOwned::to_owned),
@@ -51,7 +51,7 @@ impl Clinical {
                 to,
                 from,
                 ..Referral::default()
-            })
+            }))
         } else {
             if to.is_some() || from.is_some() {
                 // A document's header has neither sender nor addressee (R031: only that there is one).

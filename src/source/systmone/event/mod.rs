@@ -240,10 +240,10 @@ impl Clinical {
         }
         for (path, id) in lost {
             self.losses.push(Loss {
-                path: format!("{path}/LinkedProblemUID"),
-                native_id: Some(id),
+                path: format!("{path}/LinkedProblemUID").into(),
+                native_id: Some(id.into()),
                 code: None,
-                reason: "link-to-nothing".to_owned(),
+                reason: "link-to-nothing",
             });
         }
         self.tie_issues();
@@ -331,7 +331,14 @@ impl Clinical {
     }
 
     /// A part that is not read is counted, where it says anything.
-    fn put_by(&mut self, element: &Element, name: &str, parent: &str, reason: &str, base: &Base) {
+    fn put_by(
+        &mut self,
+        element: &Element,
+        name: &str,
+        parent: &str,
+        reason: &'static str,
+        base: &Base,
+    ) {
         if let Some(part) = element.child(name) {
             part.settle();
             if !part.is_blank() {
@@ -340,17 +347,17 @@ impl Clinical {
         }
     }
 
-    fn lose(&mut self, path: &str, id: Option<&str>, reason: &str) {
+    fn lose(&mut self, path: &str, id: Option<&str>, reason: &'static str) {
         let path = if path.is_empty() {
             PATH.to_owned()
         } else {
             format!("{PATH}/{path}")
         };
         self.losses.push(Loss {
-            path,
-            native_id: id.map(ToOwned::to_owned),
+            path: path.into(),
+            native_id: id.map(Into::into),
             code: None,
-            reason: reason.to_owned(),
+            reason,
         });
     }
 }

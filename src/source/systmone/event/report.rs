@@ -40,7 +40,14 @@ impl Clinical {
                 child.text_of("IssueDate"),
                 child.text_of("CollectionDate"),
             ];
-            let mut entry = self.entry(base, child, "Report", code, &detail, Body::Report(report));
+            let mut entry = self.entry(
+                base,
+                child,
+                "Report",
+                code,
+                &detail,
+                Body::Report(Box::new(report)),
+            );
             entry.category = category;
             ids.push((entry.id.clone(), is_private(child)));
             self.push(entry);

@@ -12,12 +12,12 @@ impl Clinical {
     pub fn visit(&mut self, element: &Element) {
         let uid = element.text_of("VisitUID").map(ToOwned::to_owned);
         let when = element.text_of("DateTime");
-        let mut lose = |path: &str, reason: &str| {
+        let mut lose = |path: &str, reason: &'static str| {
             self.losses.push(Loss {
-                path: format!("{PATH}{path}"),
-                native_id: uid.clone(),
+                path: format!("{PATH}{path}").into(),
+                native_id: uid.as_deref().map(Into::into),
                 code: None,
-                reason: reason.to_owned(),
+                reason,
             });
         };
         if element.text_of("Status") != Some("Finished") {

@@ -40,13 +40,13 @@ impl Clinical {
             code.text = Some(name.to_owned());
         }
         let dose = child.text_of("Dosage");
-        let body = Body::Immunisation(Immunisation {
+        let body = Body::Immunisation(Box::new(Immunisation {
             part: child.text_of("PartType").map(ToOwned::to_owned),
             batch: child.text_of("BatchNumber").map(ToOwned::to_owned),
             expiry: self.day(child, "ExpiryDate", "Vaccination", base),
             dose: dose.and_then(quantity),
             ..Immunisation::default()
-        });
+        }));
         if dose.is_some_and(|text| quantity(text).is_none()) {
             // Words about the dose may be anything.
             self.words(child, "Dosage", "Vaccination", base);
