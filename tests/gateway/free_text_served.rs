@@ -2,7 +2,7 @@
 //! that is not of those whose text may leave (`tests/golden/what-leaves.txt`). The mark is in no answer, no log line, no row
 //! of the trail and no metric; nor where the message cannot be read or is another patient's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,6 +121,8 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
         gateway.sandbox.register.replace(register);
     };
     let mut shown = 0;
+    // A story of the sandbox has few kinds of free text, the other message of its format all of them.
+    let mut tried: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (format, message) in messages() {
         let Ok(plain) = read(format, &message) else {
             panic!("{format}");
@@ -139,7 +141,11 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
         let marked = walk(&message, &mut |path, _| {
             places.contains(path).then(|| MARK.to_owned())
         });
-        assert!(places.len() > 20 && typed(format, &places) > 2, "{format}");
+        assert!(places.len() > 20 && typed(format, &places) > 0, "{format}");
+        tried
+            .entry(format)
+            .or_default()
+            .extend(places.iter().cloned());
         let whole = read(format, &marked).unwrap();
         assert!(same_person(&whole, &plain), "{format}");
 
@@ -172,6 +178,10 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
         let reply = gateway.ask(&Ask::consent(NUMBER));
         assert!(reply.status >= 400, "{format}: {}", reply.status);
         assert!(!reply.text().to_lowercase().contains(MARK), "{format}");
+    }
+    assert_eq!(tried.len(), 3);
+    for (format, places) in &tried {
+        assert!(typed(format, places) > 8, "{format}");
     }
     assert!(shown >= 4, "of six messages, {shown} were shown");
 

@@ -55,6 +55,8 @@ pub(super) struct Draft {
     pub resources: usize,
     /// Entries that say nothing.
     hollow: usize,
+    /// Rows of `parts` that were counted, and how often the parent of one was not that of the row before.
+    parents: (usize, usize),
     /// Policies that the message lists.
     pub policies: HashSet<String>,
     /// Other names of the same thing (EMIS Open `RefID`) to its id.
@@ -99,11 +101,17 @@ impl Draft {
     }
 
     /// Resources and contacts that the record may become.
-    pub fn becomes(&self) -> Becomes {
+    pub fn becomes(&mut self) -> Becomes {
+        let (rows, parents) = &mut self.parents;
+        while let Some((parent, _, _)) = self.parts.get(*rows) {
+            let before = rows.checked_sub(1).and_then(|n| self.parts.get(n));
+            *parents += usize::from(before.is_none_or(|(before, _, _)| before != parent));
+            *rows += 1;
+        }
         Becomes {
             // What says nothing is only left as the header of its parts.
             resources: self.resources
-                + self.hollow.min(self.parts.len())
+                + self.hollow.min(self.parents.1)
                 + self.problems.len()
                 + self.staff.len()
                 + self.organisations.len(),

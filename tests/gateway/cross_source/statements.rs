@@ -23,8 +23,26 @@ pub struct Statement {
 pub struct Said {
     /// Sorted.
     pub statements: Vec<Statement>,
+    /// Those of them that the source marks as not to be seen.
+    pub private: Vec<Statement>,
     /// Of every term, the codings (system, code).
     pub codings: HashMap<String, BTreeSet<(String, String)>>,
+}
+
+impl Said {
+    /// The same without what is not to be seen.
+    pub fn open(&self) -> Self {
+        let mut statements = self.statements.clone();
+        for one in &self.private {
+            let at = statements.iter().position(|other| other == one);
+            statements.remove(at.expect("one of the statements"));
+        }
+        Self {
+            statements,
+            private: Vec::new(),
+            codings: self.codings.clone(),
+        }
+    }
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -76,7 +94,7 @@ pub fn said(
         .iter()
         .map(|(one, json)| (format!("{}/{}", one.kind.name(), one.id), json))
         .collect();
-    let mut statements = Vec::new();
+    let (mut statements, mut private) = (Vec::new(), Vec::new());
     let mut codings: HashMap<String, BTreeSet<(String, String)>> = HashMap::new();
     for (one, json) in &all {
         // A SystmOne report has a name and no code.
@@ -92,11 +110,14 @@ pub fn said(
                 ))
             }));
         }
-        statements.extend(statement(one, json, &by_reference));
+        let said = statement(one, json, &by_reference);
+        private.extend(said.clone().filter(|_| !one.restrictions.is_empty()));
+        statements.extend(said);
     }
     statements.sort();
     Said {
         statements,
+        private,
         codings,
     }
 }
