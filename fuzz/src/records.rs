@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use openmig::fhir::{IdKey, Kind};
-use openmig::labelling::{ExclusionList, PracticeRules, label};
-use openmig::mapping::{MappingContext, Tables, map};
+use openmig::labelling::{ExclusionList, PracticeRules};
+use openmig::mapping::{Mapped, Mapping, MappingContext, Tables};
 use openmig::record::{GpRecord, NhsNumber, OdsCode};
-use openmig::release::{Held, HeldAsk, withhold};
+use openmig::release::{Held, HeldAsk, release};
 use openmig::source::systmone::{End, end};
 use openmig::source::xml::Pull;
 use openmig::source::{RecordAsk, SourceReply, emis, systmone, trace, worklist};
@@ -127,7 +127,8 @@ pub fn dates(bytes: &[u8]) {
             );
         }
         for other in &dates {
-            assert_eq!(date.newest_first(other), other.newest_first(date).reverse());
+            let (one, two) = (date.newest_first(), other.newest_first());
+            assert_eq!(one.cmp(&two), two.cmp(&one).reverse());
         }
     }
 }
@@ -159,14 +160,14 @@ pub fn held(record: GpRecord) -> Option<Held> {
         today: TODAY,
         practice_name: "The practice",
     };
-    let mapped = map(record, &context);
-    let patients = mapped
-        .resources
-        .iter()
-        .filter(|one| one.kind == Kind::Patient);
+    let mut mapping = Mapping::new(record, &context);
+    let mut run = mapping.run();
+    let mapped: Vec<Mapped> = (0..run.parts())
+        .flat_map(|part| run.part(part).collect::<Vec<_>>())
+        .collect();
+    let patients = mapped.iter().filter(|one| one.kind == Kind::Patient);
     assert_eq!(patients.count(), 1, "exactly one Patient");
     let mut ids: Vec<(&str, &str)> = mapped
-        .resources
         .iter()
         .map(|one| (one.kind.name(), one.id.as_str()))
         .collect();
@@ -174,8 +175,7 @@ pub fn held(record: GpRecord) -> Option<Held> {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all, "an id twice");
-    let labelled = label(mapped, &LIST, PracticeRules { apply_list: true }).ok()?;
-    let released = withhold(labelled).ok()?;
+    let released = release(mapping, &LIST, PracticeRules { apply_list: true }).ok()?;
     let ask = HeldAsk {
         retrieved_at: Timestamp::UNIX_EPOCH,
         wording: &WORDING,

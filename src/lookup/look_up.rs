@@ -15,8 +15,7 @@ use crate::labelling::{ExclusionList, ExclusionsHandle, PracticeRules};
 use crate::mapping::{Mapping, MappingContext, Tables};
 use crate::record::date::london;
 use crate::record::{
-    GpRecord, LossCount, Missing, NhsNumber, OdsCode, Registration, Sharing, SourceFamily,
-    Standing,
+    GpRecord, LossCount, Missing, NhsNumber, OdsCode, Registration, Sharing, SourceFamily, Standing,
 };
 use crate::register::{PracticeSource, RegisterHandle};
 use crate::release::{Held, HeldAsk, release};
