@@ -61,7 +61,7 @@ const TYPED: &[(&str, &str)] = &[
 
 /// What the sandbox's writer does not write of ClientIntegration.
 const REST: &str = r#"<ClientIntegrationResponse><Response><Identity><NHSNumber>9990000387</NHSNumber></Identity>
-<Demographics><Surname>Oakham</Surname><DateOfBirth>1962-11-02</DateOfBirth><Sex>F</Sex><HomeTelephone>x</HomeTelephone>
+<Demographics><FirstName>Harjit</FirstName><Surname>Sandhu-Lowe</Surname><DateOfBirth>1962-11-02</DateOfBirth><Sex>F</Sex><HomeTelephone>x</HomeTelephone>
 <RegistrationType>GMS</RegistrationType></Demographics><RecordSharing><SharingOut>Implied</SharingOut></RecordSharing><Clinical>
 <Event DateTime="2026-05-01T10:15:00" EventUID="e1" UserName="cp1" DoneBy="PEVERELL, Colin (GP) " DoneAt="Surgery" Method="Telephone" Software="SystmOne">
 <CarePlan><Name>x</Name><Instructions>x</Instructions></CarePlan><PatientPlan><Instructions>x</Instructions></PatientPlan>

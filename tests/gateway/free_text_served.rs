@@ -7,16 +7,24 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use openmig::fhir::PatientId;
-use openmig::record::{GpRecord, OdsCode, SourceFamily};
+use openmig::record::{GpRecord, NhsNumber, OdsCode, SourceFamily};
+use openmig::sandbox::run::id_key;
 use reqwest::Method;
 
 use super::crawl::crawl;
 use super::free_text::{FILE, MARK, messages, place, read, typed, walk};
 use super::support::{Ask, TestGateway, logs, timing, wait};
 
-const NUMBER: &str = "9990000387";
-const PRACTICE: &str = "Z99002";
+/// Whom the messages are about, each with the practice that has the record.
+const PEOPLE: [(&str, &str); 2] = [("9990000018", "Z99001"), ("9990000387", "Z99002")];
+
+/// The people of the fixtures under the names and dates of birth that the trace service has for their numbers.
+const TRACED: [(&str, &str); 4] = [
+    (">EXAMPLE<", ">Tebbutt<"),
+    (">Ada Mary<", ">Margaret Rose<"),
+    ("1952-03-04", "1957-03-14"),
+    ("04/03/1952", "14/03/1957"),
+];
 
 /// What the source says next; `ID` stands for the id of the question.
 type Says = Arc<Mutex<String>>;
@@ -102,7 +110,6 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
     let gateway = TestGateway::start("free-text", timing());
     let says: Says = Arc::default();
     let endpoint = source(&says);
-    let practice = OdsCode(PRACTICE.to_owned());
     let may_leave: BTreeSet<String> = std::fs::read_to_string(FILE)
         .unwrap()
         .lines()
@@ -111,19 +118,27 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
     let serve = |format: &str, text: String| {
         *says.lock().unwrap() = text;
         let mut register = (*gateway.sandbox.register.current()).clone();
-        let source = register.organisations.get_mut(&practice).unwrap();
-        let source = source.source.as_mut().unwrap();
-        source.endpoint.clone_from(&endpoint);
-        source.family = match format {
-            "SystmOne" => SourceFamily::SystmOne,
-            _ => SourceFamily::Emis,
-        };
+        for (number, practice) in PEOPLE {
+            let practice = OdsCode(practice.to_owned());
+            let source = register.organisations.get_mut(&practice).unwrap();
+            let source = source.source.as_mut().unwrap();
+            source.endpoint.clone_from(&endpoint);
+            source.family = match format {
+                "SystmOne" => SourceFamily::SystmOne,
+                _ => SourceFamily::Emis,
+            };
+            // What was held of the message before must not answer for this one.
+            let patient = id_key().patient(&NhsNumber::parse(number).unwrap());
+            wait(gateway.sandbox.gateway.look_up.forget(&patient, &practice));
+        }
         gateway.sandbox.register.replace(register);
     };
-    let mut shown = 0;
     // A story of the sandbox has few kinds of free text, the other message of its format all of them.
     let mut tried: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (format, message) in messages() {
+        let message = TRACED
+            .iter()
+            .fold(message, |message, (from, to)| message.replace(from, to));
         let Ok(plain) = read(format, &message) else {
             panic!("{format}");
         };
@@ -135,7 +150,9 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
         // Where a mark would make another record of it (an id, a date of birth), it is tried alone in `free_text`.
         places.retain(|path| {
             let marked = walk(&message, &mut |at, _| (at == path).then(|| MARK.to_owned()));
-            !may_leave.contains(&place(format, path))
+            // The term of a code may leave; of an investigation with one result it does only where a mark elsewhere parts the two.
+            !path.ends_with("/DisplayTerm")
+                && !may_leave.contains(&place(format, path))
                 && read(format, &marked).is_ok_and(|it| same_person(&it, &plain))
         });
         let marked = walk(&message, &mut |path, _| {
@@ -150,23 +167,19 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
         assert!(same_person(&whole, &plain), "{format}");
 
         serve(format, answer(format, &marked));
-        let reply = gateway.ask(&Ask::consent(NUMBER));
-        assert!(!reply.text().to_lowercase().contains(MARK), "{format}");
-        if plain.patient.nhs_number.as_deref() == Some(NUMBER) && reply.status == 200 {
-            shown += 1;
-            let token = gateway.token(&Ask::consent(NUMBER));
-            for (path, answer) in crawl(&gateway, &token, true).answers {
-                assert!(
-                    !answer.text().to_lowercase().contains(MARK),
-                    "{format} {path}"
-                );
-                assert!(
-                    !format!("{:?}", answer.headers).contains(MARK),
-                    "{format} {path}"
-                );
-            }
-            let patient = PatientId::owner_of(&token.patient).unwrap();
-            wait(gateway.sandbox.gateway.look_up.forget(&patient, &practice));
+        let number = plain.patient.nhs_number.as_deref().unwrap();
+        let token = gateway.token(&Ask::consent(number));
+        let crawled = crawl(&gateway, &token, true);
+        assert!(crawled.resources.len() > 5, "{format}");
+        for (path, answer) in crawled.answers {
+            assert!(
+                !answer.text().to_lowercase().contains(MARK),
+                "{format} {path}"
+            );
+            assert!(
+                !format!("{:?}", answer.headers).contains(MARK),
+                "{format} {path}"
+            );
         }
 
         // The same, cut short in the middle and ended wrongly.
@@ -175,7 +188,7 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
             .find_map(|at| marked.get(..at))
             .unwrap_or_default();
         serve(format, answer(format, middle));
-        let reply = gateway.ask(&Ask::consent(NUMBER));
+        let reply = gateway.ask(&Ask::consent(number));
         assert!(reply.status >= 400, "{format}: {}", reply.status);
         assert!(!reply.text().to_lowercase().contains(MARK), "{format}");
     }
@@ -183,7 +196,6 @@ fn nothing_that_was_typed_is_in_an_answer_a_log_a_row_or_a_metric() {
     for (format, places) in &tried {
         assert!(typed(format, places) > 8, "{format}");
     }
-    assert!(shown >= 4, "of six messages, {shown} were shown");
 
     assert!(!logs().to_lowercase().contains(MARK), "a log line");
     let metrics = gateway.send(Method::GET, "/metrics", &[], "");
