@@ -74,7 +74,7 @@ fn sections(part: Missing) -> Vec<Section> {
 mod tests {
     use super::*;
 
-    fn of<'g>(gaps: &'g [SectionGap], section: Section) -> Vec<&'g SectionGap> {
+    fn of(gaps: &[SectionGap], section: Section) -> Vec<&SectionGap> {
         gaps.iter().filter(|gap| gap.section == section).collect()
     }
 

@@ -80,7 +80,7 @@ pub(super) fn states(facts: &mut [Fact]) {
                 .remove(&it.key.id)
                 .filter(|_| it.stays && it.state_by_results);
             (it.stays && it.state_by_results)
-                .then(|| crate::mapping::state_of_results(said.unwrap_or_default().into_iter()))
+                .then(|| crate::mapping::state_of_results(said.unwrap_or_default()))
         })
         .collect();
     for (it, state) in facts.iter_mut().zip(states) {

@@ -11,11 +11,14 @@ use crate::fhir::model::{resources as r, types as t};
 use crate::fhir::refs::references;
 use crate::fhir::{Kind, Resource};
 
+/// What has been said of each code of one system.
+type OfSystem = HashMap<Arc<str>, Arc<Said>>;
+
 /// Makes indexes; keeps one copy of each word that many of them have, and the numbers of the resources.
 #[derive(Debug, Default)]
 pub(super) struct Indexer {
     words: HashSet<Arc<str>>,
-    codes: HashMap<Option<Arc<str>>, HashMap<Arc<str>, Arc<Said>>>,
+    codes: HashMap<Option<Arc<str>>, OfSystem>,
     pub(super) keys: Keys,
 }
 

@@ -697,7 +697,7 @@ fn what_is_negated_or_of_a_relative_is_never_the_patients() {
 fn a_vaccination_that_was_not_given_is_not_completed() {
     let mut record = emis();
     let given = |id: &str, code: &str, term: &str| {
-        let body = Body::Immunisation(Box::new(Immunisation::default()));
+        let body = Body::Immunisation(Box::<Immunisation>::default());
         entry(id, read(code, term), day(2021, 3, 1), body)
     };
     record.entries = vec![

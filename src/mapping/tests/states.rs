@@ -121,7 +121,7 @@ fn a_report_is_as_final_as_its_results() {
             "report",
             Coded::term("Bloods"),
             day(2026, 5, 1),
-            Body::Report(Box::new(Report::default())),
+            Body::Report(Box::<Report>::default()),
         );
         let mut battery = said("battery", read("42...", "Haematology"), day(2026, 5, 1));
         observation(&mut battery).group = true;

@@ -97,7 +97,7 @@ fn a_large_record_stays_linear() {
             &report,
             read("44JB.", "Urea and electrolytes"),
             day(2020, 1, 1),
-            Body::Report(Box::new(Report::default())),
+            Body::Report(Box::<Report>::default()),
         ));
         for m in 0..10 {
             let mut result = valued(

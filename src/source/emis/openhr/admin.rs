@@ -355,7 +355,7 @@ fn agrees(consent: &Element) -> bool {
     deleted(consent)
         || (fine(&consent.text)
             && consent.attributes.iter().all(|a| fine(&a.value))
-            && consent.children.iter().all(|child| agrees(child)))
+            && consent.children.iter().all(agrees))
 }
 
 fn patient(id: String, element: &Element, spot: &Spot, losses: &mut Losses) -> Patient {
