@@ -6,6 +6,7 @@ mod statements;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::documented::{grouped, stands_in};
 use forced::{FILE, Forced};
 use jiff::civil::date;
 use openmig::mapping::Tables;
@@ -115,6 +116,23 @@ impl Found {
         }
         let sum = |n: usize| -> usize { self.figures.values().filter_map(|f| f.get(n)).sum() };
         println!("  {:16} {:7} {:7} {:7}", "all", sum(0), sum(1), sum(2));
+    }
+
+    /// The figures of a plain run stand in docs/mapping.md.
+    fn stands_in_docs(&self) {
+        let sum = |n: usize| -> usize { self.figures.values().filter_map(|f| f.get(n)).sum() };
+        let rows = self
+            .figures
+            .iter()
+            .map(|(name, figures)| (name.as_str(), *figures));
+        let rows: Vec<String> = rows
+            .chain([("all", [sum(0), sum(1), sum(2)])])
+            .map(|(name, figures)| {
+                let [compared, agree, excused] = figures.map(grouped);
+                format!("| {name} | {compared} | {agree} | {excused} |")
+            })
+            .collect();
+        stands_in("docs/mapping.md", &rows.join("\n"));
     }
 }
 
@@ -299,9 +317,7 @@ fn is_vital_sign(code: &str) -> bool {
     reason = "how long a test may take is for whoever runs it to say"
 )]
 /// Seeds: few in a plain run, more where `OPENMIG_CROSS_SOURCE_PERSONS` says so.
-fn people() -> Vec<(String, Person)> {
-    let asked = std::env::var("OPENMIG_CROSS_SOURCE_PERSONS").ok();
-    let persons = asked.and_then(|text| text.parse().ok()).unwrap_or(PERSONS);
+fn people(persons: u64) -> Vec<(String, Person)> {
     let mut people: Vec<(String, Person)> = (0..persons)
         .map(|index| {
             let seed = index % 5;
@@ -325,7 +341,9 @@ fn three_formats_tell_the_same_story() {
     let tables = Tables::load().expect("the tables");
     let mut found = Found::default();
     let mut forced = Forced::load();
-    for (who, person) in people() {
+    let asked = std::env::var("OPENMIG_CROSS_SOURCE_PERSONS").ok();
+    let persons = asked.and_then(|text| text.parse().ok()).unwrap_or(PERSONS);
+    for (who, person) in people(persons) {
         let base = told(&person, "OpenHR", &tables);
         codes(&mut found, &person, "OpenHR", &base);
         for telling in TELLINGS {
@@ -339,6 +357,9 @@ fn three_formats_tell_the_same_story() {
         }
     }
     found.print();
+    if persons == PERSONS {
+        found.stands_in_docs();
+    }
     println!("  {} rows of forced differences", forced.len());
     let wrong: Vec<String> = found
         .wrong

@@ -17,6 +17,7 @@ mod clients;
 mod commands;
 mod crawl;
 mod cross_source;
+mod documented;
 mod edge;
 mod exclusions;
 mod explain;

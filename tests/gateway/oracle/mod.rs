@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 
 use openmig::record::OdsCode;
 
+use crate::documented::{grouped, stands_in};
+
 const FILE: &str = "tests/golden/oracle-differences.toml";
 
 /// Why something may be left behind.
@@ -70,5 +72,11 @@ fn emis_webs_own_records_come_out_as_emis_web_says() {
     assert!(
         whole.agree * 1000 >= whole.total * 995,
         "fewer than 99.5 % agree"
+    );
+    let percent = 100.0 * whole.agree as f64 / whole.total as f64;
+    let (agree, total) = (grouped(whole.agree), grouped(whole.total));
+    stands_in(
+        "docs/mapping.md",
+        &format!("{agree} of {total} items ({percent:.2} %) agree."),
     );
 }
