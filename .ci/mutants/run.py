@@ -78,12 +78,13 @@ def build():
         turn += 1
         mutants = write_copy(dropped)
         # Numbers mean the same only in the same list.
-        list_now = [[m["file"], m["line"], m["operator"], m["is"]] for m in mutants]
-        if load("list.json", None) != list_now:
+        list_now = [[m["file"], m["function"], m["operator"], m["was"], m["is"]] for m in mutants]
+        list_then = load("list.json", None)
+        if list_then != list_now:
+            dropped = carried_over(list_then or [], list_now, dropped)
             save("list.json", list_now)
-            if dropped:
-                dropped = set()
-                mutants = write_copy(dropped)
+            save("dropped.json", sorted(dropped))
+            mutants = write_copy(dropped)
         messages, status = cargo("check", "--lib")
         errors = [m["message"] for m in messages if m["reason"] == "compiler-message" and m["message"]["level"] == "error"]
         if status == 0:
@@ -97,9 +98,12 @@ def build():
                     break
             else:
                 # a statement that may be gone: what it ended does not end, what it used up is still there
-                spans = [span for span in error["spans"] if span["is_primary"]]
-                guilty |= statements_near(mutants, spans[0]) if spans else set()
+                guilty |= statements_near(mutants, error["spans"])
         print(f"turn {turn}: {len(errors)} errors, {len(guilty)} mutants do not compile", flush=True)
+        for error in errors if len(errors) < 10 else []:
+            print(error["rendered"], flush=True)
+        for k in sorted(guilty) if len(guilty) < 10 else []:
+            print(f"  {k} {mutants[k]['file']}:{mutants[k]['line']} {mutants[k]['operator']} `{mutants[k]['was'][:60]}`", flush=True)
         if not guilty - dropped:
             sys.exit("the copy does not compile, and no mutant is the cause")
         dropped |= guilty
@@ -114,12 +118,39 @@ def build():
     print(f"{len(mutants)} mutants, {len(mutants) - len(alive)} do not compile, {len(alive)} to be tried")
 
 
-def statements_near(mutants, span):
-    """The statements that may be gone within a span of the compiler; where there are none, those above it, the nearest."""
-    here = [m for m in mutants if m["written"] and m["file"] == span["file_name"] and m["operator"] == "statement"]
-    within = {m["k"] for m in here if span["byte_start"] <= m["written"][0] and m["written"][1] <= span["byte_end"]}
-    above = [m for m in here if m["written"][1] <= span["byte_start"]]
-    return within or {m["k"] for m in sorted(above, key=lambda m: m["written"][1])[-1:]}
+def carried_over(then, now, dropped):
+    """What did not compile, by its number of now: of each function that is as it was."""
+    def functions(mutants):
+        of = collections.defaultdict(list)
+        for k, (file, function, *what) in enumerate(mutants):
+            of[file, function].append((k, what))
+        return of
+
+    before, carried = functions(then), set()
+    for name, found in functions(now).items():
+        known = before.get(name, [])
+        if [what for _, what in known] == [what for _, what in found]:
+            carried |= {k for (old, _), (k, _) in zip(known, found) if old in dropped}
+    return carried
+
+
+def statements_near(mutants, spans):
+    """The statements that may be gone within what the compiler points to; else the way out that, not taken any more, leads from
+    the last but one of its places to the last (from what uses something up to what needs it still); else what may have used it up; else
+    the nearest above."""
+    primary = next((span for span in spans if span["is_primary"]), None)
+    if primary is None:
+        return set()
+    here = [m for m in mutants if m["written"] and m["file"] == primary["file_name"] and m["operator"] == "statement"]
+    within = {m["k"] for m in here if primary["byte_start"] <= m["written"][0] and m["written"][1] <= primary["byte_end"]}
+    places = sorted((span["byte_start"], span["byte_end"]) for span in spans if span["file_name"] == primary["file_name"])
+    begin, end = places[-2][1] if len(places) > 1 else places[-1][1], places[-1][0] if len(places) > 1 else float("inf")
+    ways_out = [m for m in here if re.match(r"return|break|continue", m["was"]) and begin <= m["written"][0] and m["written"][1] <= end]
+    above = [m for m in here if m["written"][1] <= primary["byte_start"]]
+    # what was borrowed at the first of its places and is not used up any more
+    uses = [m for m in above if len(places) > 1 and places[0][1] <= m["written"][0]]
+    nearest = sorted(ways_out or uses, key=lambda m: m["written"][0])[:1] or sorted(above, key=lambda m: m["written"][1])[-1:]
+    return within or {m["k"] for m in nearest}
 
 
 def whose(mutants, span):

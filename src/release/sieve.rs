@@ -331,42 +331,5 @@ fn encode(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::system;
-    use crate::release::fixture as f;
-
-    // governance.md 2.5: the second look takes what is inside, however deep, whatever labelling said of it
-    #[test]
-    fn what_is_inside_of_what_is_gone_goes() {
-        let problem = |name: &str| f::problem(name, system::READ_V2, "H33..", "2020-01-01");
-        let all = [
-            f::inside(problem("deep"), "inner"),
-            f::inside(problem("inner"), "outer"),
-            f::inside(problem("beside"), "other"),
-            problem("alone"),
-            problem("outer"),
-        ];
-        for (gone, left) in [
-            (true, vec!["beside", "alone"]),
-            (false, vec!["deep", "inner", "beside", "alone", "outer"]),
-        ] {
-            let mut sieve = Sieve::default();
-            for (n, it) in all.iter().enumerate() {
-                sieve.see(it, n);
-            }
-            let outer = &mut sieve.facts[4];
-            outer.withholds_contents = gone;
-            outer.stays = !gone;
-            sieve.drop_contained();
-            let stays: Vec<&str> = sieve
-                .facts
-                .iter()
-                .filter(|it| it.stays)
-                .map(|it| &*it.id)
-                .collect();
-            let left: Vec<String> = left.into_iter().map(f::id).collect();
-            assert_eq!(stays, left);
-        }
-    }
-}
+#[path = "sieve_tests.rs"]
+mod tests;

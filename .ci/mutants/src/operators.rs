@@ -363,10 +363,12 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         self.visit_expr(&it.expr);
         let takes_all = |arm: &syn::Arm| {
             let words = self.of(&arm.pat);
+            // a name or `_` for everything; `true` and `false` are values
             arm.guard.is_none()
-                && words
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || "_(), ".contains(c))
+                && words.split(|c: char| "(), ".contains(c)).all(|word| {
+                    word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+                        && !matches!(word, "true" | "false")
+                })
         };
         let has_rest = it.arms.last().is_some_and(takes_all);
         for (n, arm) in it.arms.iter().enumerate() {
