@@ -43,6 +43,9 @@ pub struct Config {
     /// Folder of the exclusion list, with the national reference sets that it names; watched for changes. The program's own
     /// list where it is not set.
     pub exclusions_dir: Option<PathBuf>,
+    /// Folder of the mapping tables, read at the start; the program's own where it is not set, and for each table that the
+    /// folder does not have.
+    pub mappings_dir: Option<PathBuf>,
     /// The services that the gateway asks.
     pub services: Services,
     /// Secrets.

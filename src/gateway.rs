@@ -14,9 +14,9 @@ use crate::api::oversight::{self, OversightApi};
 use crate::api::request::{self, Frame, NetworkRule};
 use crate::api::state::Api;
 use crate::api::{exclusions_page, health, register_page, router};
-use crate::audit::AuditLog;
 use crate::audit::bounded::BoundedLog;
 use crate::audit::reader::AuditReader;
+use crate::audit::{AuditEntry, AuditError, AuditLog, Interaction, Origin, Overseen, What};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Timing;
 use crate::fhir::IdKey;
@@ -99,6 +99,8 @@ pub struct GatewayParts {
     pub systmone_key: String,
     /// Folder of the exclusion list, watched for changes; the program's own list where there is none.
     pub exclusions: Option<std::path::PathBuf>,
+    /// Folder of the mapping tables; the program's own for what it does not have, and where there is none.
+    pub mappings: Option<std::path::PathBuf>,
     /// Times.
     pub timing: Timing,
     /// OpenID providers that are trusted to say who a clinician is.
@@ -157,6 +159,30 @@ pub struct Gateway {
     pub edge: Arc<Edge>,
     /// Oversight, with what it watches over.
     pub oversight: Arc<OversightApi>,
+    /// Which mapping tables answer: their hash.
+    mappings: String,
+    audit: Arc<dyn AuditLog>,
+    clock: SharedClock,
+}
+
+impl Gateway {
+    /// Writes into the trail which mapping tables answer from now on: those of an operator are not told by the program's
+    /// version.
+    ///
+    /// # Errors
+    /// The row cannot be written; then nothing may be served.
+    pub async fn begin_with_mappings(&self) -> Result<(), AuditError> {
+        let what = What::Oversight(Overseen {
+            interaction: Interaction {
+                name: "mappings-loaded",
+                kind: None,
+                query: format!("mappings {}", self.mappings),
+            },
+            other_ids: Vec::new(),
+        });
+        let entry = AuditEntry::new(self.clock.now(), what, Origin::default());
+        self.audit.write(entry).await
+    }
 }
 
 /// Puts it together; `beside` is served next to it (the sandbox's own routes).
@@ -170,7 +196,8 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         Some(folder) => ExclusionList::load(folder)?,
         None => ExclusionList::load_embedded()?,
     });
-    let tables = Arc::new(Tables::load()?);
+    let tables = Arc::new(Tables::in_force(parts.mappings.as_deref())?);
+    let mappings = tables.hash().to_owned();
     let wording = TabWording::from_tables(&tables);
     if let missing @ [_, ..] = wording.missing().as_slice() {
         return Err(StartError::Wording(missing.join(", ")));
@@ -325,6 +352,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
             issuer: parts.issuer.clone(),
             exclusions: exclusions.clone(),
             settings: parts.settings,
+            mappings: mappings.clone(),
         },
     ));
     let exclusions_watch = parts.exclusions.map(|folder| {
@@ -341,6 +369,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         register: parts.register.clone(),
         clock: Arc::clone(&parts.clock),
     });
+    let (log, clock) = (Arc::clone(&audit), Arc::clone(&parts.clock));
     let api = Arc::new(Api {
         base: parts.issuer,
         look_up: Arc::clone(&look_up),
@@ -400,6 +429,9 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         launcher,
         edge,
         oversight,
+        mappings,
+        audit: log,
+        clock,
     })
 }
 
@@ -413,6 +445,8 @@ pub struct OversightParts {
     pub exclusions: ExclusionsHandle,
     /// The configuration in force, without secrets, for the evidence pack.
     pub settings: serde_json::Value,
+    /// Hash of the mapping tables in force.
+    pub mappings: String,
 }
 
 /// Puts oversight together: the same for the gateway and for the command line.
@@ -437,6 +471,7 @@ pub fn oversight_api(
             holds: Arc::clone(store) as _,
             exclusions: parts.exclusions,
             settings: parts.settings,
+            mappings: parts.mappings,
         },
         tokens: Arc::clone(store) as _,
         audit: Arc::clone(store) as _,

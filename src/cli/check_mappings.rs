@@ -3,16 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::mapping::{TableFiles, Tables};
+use crate::mapping::Tables;
 
 /// The tables of this program, or those of a folder with the layout of `mappings/` (what it has no file for is this
 /// program's). 0 = sound, 2 = not: every fault is printed with its file and line.
 pub fn run(folder: Option<&Path>) -> ExitCode {
-    let files = match folder.map_or_else(|| Ok(TableFiles::embedded()), TableFiles::of) {
-        Ok(files) => files,
-        Err(error) => return super::fail(&error, 2),
-    };
-    match Tables::read(&files) {
+    match Tables::in_force(folder) {
         Ok(tables) => {
             print!("{}", tables.coverage());
             println!("mapping tables are sound; hash {}", tables.hash());

@@ -246,6 +246,7 @@ async fn call(
         issuer,
         exclusions: who.place.exclusions()?,
         settings: who.place.settings()?,
+        mappings: who.place.mappings()?,
     };
     let (ids, seal) = who.place.keys()?;
     let current = register.current();

@@ -10,6 +10,7 @@ use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::{Config, ConfigError, secret_32};
 use crate::fhir::IdKey;
 use crate::labelling::{ExclusionList, ExclusionsHandle};
+use crate::mapping::Tables;
 use crate::occasion::SealKey;
 use crate::record::date::london;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
@@ -178,6 +179,21 @@ impl Place {
             None => ExclusionList::load_embedded(),
         };
         list.map(ExclusionsHandle::new)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Hash of the mapping tables as their folder has them now.
+    ///
+    /// # Errors
+    /// In words: they cannot be read, or are not sound.
+    pub fn mappings(&self) -> Result<String, String> {
+        let config = match (&self.data, &self.config) {
+            (None, Some(config)) => Some(Config::load(config).map_err(|error| error.to_string())?),
+            _ => None,
+        };
+        let folder = config.and_then(|config| config.mappings_dir);
+        Tables::in_force(folder.as_deref())
+            .map(|tables| tables.hash().to_owned())
             .map_err(|error| error.to_string())
     }
 

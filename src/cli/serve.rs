@@ -46,6 +46,9 @@ pub enum ServeError {
     /// The stages.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The trail takes no row.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::AuditError),
     /// The network.
     #[error("{0}")]
     Network(#[from] std::io::Error),
@@ -125,6 +128,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
             None => String::new(),
         },
         exclusions: config.exclusions_dir.clone(),
+        mappings: config.mappings_dir.clone(),
         timing: config.timing,
         providers: config
             .providers
@@ -136,6 +140,9 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         settings: crate::config::shown(path)?,
     };
     let mut gateway = assemble(parts, Router::new())?;
+    if config.mappings_dir.is_some() {
+        gateway.begin_with_mappings().await?;
+    }
     let exclusions = gateway.exclusions_watch.take();
     let exclusions = async move {
         match exclusions {

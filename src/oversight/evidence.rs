@@ -61,6 +61,8 @@ pub struct Evidence {
     pub exclusions: ExclusionsHandle,
     /// The configuration, without secrets.
     pub settings: Value,
+    /// Hash of the mapping tables.
+    pub mappings: String,
 }
 
 impl Evidence {
@@ -126,6 +128,7 @@ impl Evidence {
             "period": {"from": period.from, "to": period.to},
             "program": {"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")},
             "configuration": self.settings,
+            "mappings": self.mappings,
             "agreement": {
                 "name": agreement.name, "versions": agreement.versions, "terms": agreement.terms, "policy": agreement.policy,
                 "group": agreement.group, "issued": agreement.issued, "live_from": agreement.live_from,

@@ -288,6 +288,7 @@ pub async fn start(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
         proxies: ranges(&[])?,
         systmone_key: "sandbox".to_owned(),
         exclusions: Some(exclusions),
+        mappings: None,
         timing: options.timing.unwrap_or_else(sandbox_timing),
         providers,
         settings: serde_json::json!({"sandbox": true}),

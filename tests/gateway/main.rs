@@ -30,6 +30,7 @@ mod heads;
 mod holds;
 mod launch;
 mod layering;
+mod mapping_tables;
 mod oracle;
 mod oversight;
 mod patients;

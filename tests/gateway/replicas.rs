@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -71,6 +72,7 @@ fn second(first: &TestGateway) -> String {
         proxies: ranges(&[]),
         systmone_key: "sandbox".to_owned(),
         exclusions: None,
+        mappings: None,
         timing: patient(),
         providers: Vec::new(),
         settings: serde_json::Value::Null,
@@ -85,8 +87,8 @@ fn second(first: &TestGateway) -> String {
     })
 }
 
-/// The same as a process of its own, `openmig serve` with a configuration file. Gives its origin.
-fn process(first: &TestGateway) -> (String, Child) {
+/// A configuration of `openmig serve` for a gateway beside this one, with more settings.
+pub fn config(first: &TestGateway, more: &str) -> PathBuf {
     let data = first.data.display();
     let ports = first.sandbox.ports;
     std::fs::write(
@@ -95,7 +97,7 @@ fn process(first: &TestGateway) -> (String, Child) {
     )
     .unwrap();
     let config = format!(
-        "issuer = \"{}\"\nuser_base = \"{USER_BASE}\"\nlisten = \"127.0.0.1:0\"\nstate_dir = '{data}'\n\
+        "{more}\nissuer = \"{}\"\nuser_base = \"{USER_BASE}\"\nlisten = \"127.0.0.1:0\"\nstate_dir = '{data}'\n\
          register_dir = '{data}/register'\n[services]\ntrace = \"http://127.0.0.1:{}\"\nworklist = \"http://127.0.0.1:{}\"\n\
          [secrets]\nid_key = '{data}/id.key'\nseal_key = '{data}/keys/seal.key'\n\
          signing_key = '{data}/keys/sandbox-server.jwk.json'\n[timing]\ntoken_requests_per_minute = 1000000\nsource_deadline_seconds = 60\n",
@@ -103,6 +105,12 @@ fn process(first: &TestGateway) -> (String, Child) {
     );
     let path = first.data.join("second.toml");
     std::fs::write(&path, config).unwrap();
+    path
+}
+
+/// The same as a process of its own, `openmig serve` with a configuration file. Gives its origin.
+fn process(first: &TestGateway) -> (String, Child) {
+    let path = config(first, "");
     let mut child = Command::new(env!("CARGO_BIN_EXE_openmig"))
         .args(["serve", "--config", path.to_str().unwrap()])
         .stdout(Stdio::piped())

@@ -183,6 +183,14 @@ impl Tables {
         Self::read(&TableFiles::embedded())
     }
 
+    /// Those of an installation: of this folder where it has one, else the embedded ones.
+    ///
+    /// # Errors
+    /// Every fault of every table; or the folder has none.
+    pub fn in_force(folder: Option<&Path>) -> Result<Self, TableError> {
+        Self::read(&folder.map_or_else(|| Ok(TableFiles::embedded()), TableFiles::of)?)
+    }
+
     /// Reads and checks these tables.
     ///
     /// # Errors
