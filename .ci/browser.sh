@@ -22,6 +22,14 @@ user_is = "username"
 role_claim = "selected_roleid"
 roles_claim = "nhsid_nrbac_roles"
 login = { client_id = "openmig", client_secret = "$providers/secret", scopes = ["nhsperson", "selectedrole"], userinfo = true }
+
+# Nobody listens there.
+[[providers]]
+id = "down"
+name = "the clinic"
+issuer = "http://127.0.0.1:9321"
+local = true
+login = { client_id = "openmig", client_secret = "$providers/secret" }
 TOML
 sandbox_arguments=(--providers "$providers/providers.toml")
 . .ci/sandbox.sh

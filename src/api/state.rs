@@ -151,6 +151,7 @@ impl Api {
             practice: row.practice.clone(),
             viewer: row.viewer.clone(),
             clinician: row.clinician.clone(),
+            assurance: row.assurance.clone(),
             origin: visit.origin.clone(),
             tabs: visit.occasion.tabs,
         };

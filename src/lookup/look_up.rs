@@ -361,6 +361,7 @@ impl LookUp {
         // By this the practice's system finds the question in its own trail.
         entry.decision = Some(serde_json::json!({"message": message_id}).to_string());
         entry.clinician = Some(ask.clinician.clone());
+        entry.assurance = Some(ask.assurance.clone());
         entry.viewer = Some(ask.viewer.clone());
         entry.practice = Some(ask.practice.clone());
         entry.patient = Some(ask.patient.clone());

@@ -23,6 +23,8 @@ pub struct FindAsk {
     pub viewer: OdsCode,
     /// The clinician (username), for the source's own audit.
     pub clinician: String,
+    /// How it is known who that is (`asserted` or `authenticated`), for the trail.
+    pub assurance: String,
     /// The request that needs it, for the trail.
     pub origin: Origin,
     /// The tabs that it is needed for: no more is asked of a source that can be asked for less (R034).

@@ -171,6 +171,7 @@ impl Occasions {
             practice: practice.clone(),
             viewer: ask.viewer.clone(),
             clinician: ask.clinician.username.clone(),
+            assurance: ask.clinician.assurance.to_owned(),
             origin: ask.origin.clone(),
             tabs: allowed.tabs,
         };

@@ -178,6 +178,16 @@ impl IntrospectionEndpoint {
                 .is_some_and(|scheme| scheme.eq_ignore_ascii_case("Bearer "))
         });
         if !by_bearer {
+            // A public client's name is no credential, and nobody's absence either: both are told to authenticate (T14).
+            if authorization.is_none()
+                && ["client_assertion", "client_assertion_type", "client_secret"]
+                    .iter()
+                    .all(|name| form.get(name).is_none())
+            {
+                return Err(OAuthError::invalid_client(
+                    "Introspection needs a client's credential or an access token.",
+                ));
+            }
             return Ok(self.authenticator.client(request, form).await?.client);
         }
         if form.get("client_assertion").is_some() || form.get("client_secret").is_some() {
@@ -350,7 +360,8 @@ mod tests {
         let response = endpoint()
             .handle(request(&vec![("token", "alive".to_owned())]))
             .await;
-        assert_eq!(response.status, StatusCode::BAD_REQUEST);
+        // RFC 7662 section 2.1: nobody asks without a credential, and 401 says so.
+        assert_eq!(response.status, StatusCode::UNAUTHORIZED);
     }
 
     #[tokio::test]

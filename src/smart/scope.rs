@@ -2,8 +2,12 @@
 //!
 //! Read-only: whatever is asked is cut down to reading (`r`) and searching (`s`). A granted set never holds a wildcard.
 
+#[path = "scope_granular.rs"]
+mod granular;
+
 use std::fmt;
 
+use self::granular::{Condition, parse_params};
 use crate::fhir::Kind;
 use crate::fhir::kind::KINDS;
 use crate::tabs::catalogue::{Tab, TabSet};
@@ -103,49 +107,6 @@ impl Access {
     }
 }
 
-/// One token of a granular scope's value, as in a token search: `system|code`, `|code`, `system|`, `code`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TokenMatch {
-    system: Option<String>,
-    code: Option<String>,
-}
-
-impl TokenMatch {
-    /// `None` for what matches nothing (`|`).
-    fn parse(text: &str) -> Option<Self> {
-        let (system, code) = match split_unescaped(text, '|').as_slice() {
-            [code] => (None, unescape(code)),
-            [system, code] => (Some(unescape(system)), unescape(code)),
-            _ => return None,
-        };
-        let code = (!code.is_empty()).then_some(code);
-        let empty_system = system.as_deref().is_none_or(str::is_empty);
-        (code.is_some() || !empty_system).then_some(Self { system, code })
-    }
-
-    fn matches(&self, coding: &(Option<&str>, &str)) -> bool {
-        let system = match self.system.as_deref() {
-            None => true,
-            Some("") => coding.0.is_none(),
-            Some(system) => coding.0 == Some(system),
-        };
-        system && self.code.as_deref().is_none_or(|code| code == coding.1)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Field {
-    Category,
-    Code,
-}
-
-/// `category=a,b`: the field must have any of these.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Condition {
-    field: Field,
-    any: Vec<TokenMatch>,
-}
-
 /// One scope that names a type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
@@ -176,16 +137,9 @@ impl Scope {
     }
 
     fn admits(&self, categories: &[(Option<&str>, &str)], codes: &[(Option<&str>, &str)]) -> bool {
-        self.conditions.iter().all(|condition| {
-            let codings = match condition.field {
-                Field::Category => categories,
-                Field::Code => codes,
-            };
-            condition
-                .any
-                .iter()
-                .any(|token| codings.iter().any(|coding| token.matches(coding)))
-        })
+        self.conditions
+            .iter()
+            .all(|condition| condition.admits(categories, codes))
     }
 }
 
@@ -386,58 +340,6 @@ fn parse_suffix(suffix: &str) -> Suffix {
     } else {
         Suffix::WriteOnly
     }
-}
-
-/// `category` and `code` only, without modifiers; anything else and the scope is not granted. No star either: it is in no code,
-/// and a scope that is granted holds no wildcard, nor what could be read as one.
-fn parse_params(params: &str) -> Option<Vec<Condition>> {
-    if params.contains('*') {
-        return None;
-    }
-    params
-        .split('&')
-        .map(|pair| {
-            let (name, value) = url::form_urlencoded::parse(pair.as_bytes()).next()?;
-            let field = match name.as_ref() {
-                "category" => Field::Category,
-                "code" => Field::Code,
-                _ => return None,
-            };
-            let any = split_unescaped(&value, ',')
-                .into_iter()
-                .map(TokenMatch::parse)
-                .collect::<Option<Vec<_>>>()?;
-            Some(Condition { field, any })
-        })
-        .collect()
-}
-
-/// Splits at a character that no backslash stands before (FHIR R4 search, escaping).
-fn split_unescaped(text: &str, at: char) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut start, mut escaped) = (0, false);
-    for (index, c) in text.char_indices() {
-        if c == at && !escaped {
-            parts.push(text.get(start..index).unwrap_or_default());
-            start = index + c.len_utf8();
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    parts.push(text.get(start..).unwrap_or_default());
-    parts
-}
-
-fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        out.push(if c == '\\' {
-            chars.next().unwrap_or(c)
-        } else {
-            c
-        });
-    }
-    out
 }
 
 /// What client, protocol and role allow at most.

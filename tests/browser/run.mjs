@@ -51,8 +51,20 @@ async function visit(options = {}) {
   return { page, foreign, close: () => context.close() };
 }
 
+// No tick box lies over its own words: axe does not see that.
+async function nothingCovered(page, name) {
+  const covered = await page.evaluate(() => [...document.querySelectorAll(".item")].filter(item => {
+    const box = item.querySelector("input").getBoundingClientRect();
+    const words = document.createRange();
+    words.selectNodeContents(item.querySelector("label"));
+    return [...words.getClientRects()].some(it => it.left < box.right && it.right > box.left && it.top < box.bottom && it.bottom > box.top);
+  }).map(item => item.textContent.trim()));
+  ok(covered.length === 0, `${name}: covered by their boxes: ${covered.join("; ")}`);
+}
+
 // Every page of the flow is looked at by axe (WCAG 2.2 A and AA), at two widths.
 async function look(page, name) {
+  await nothingCovered(page, name);
   if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
   const { violations } = await page.evaluate(`${axe}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })`);
   const told = violations.map(it => `${it.id}: ${it.help} ${it.nodes.map(node => node.html).slice(0, 3).join(" ")}`);
@@ -61,6 +73,7 @@ async function look(page, name) {
   const wide = await page.evaluate("document.documentElement.scrollWidth");
   if (shots) await page.screenshot({ path: `${shots}/${name}-narrow.png`, fullPage: true });
   ok(wide <= 320, `${name}: ${wide} px wide at 320`);
+  await nothingCovered(page, `${name}, narrow`);
   await page.setViewportSize({ width: 1280, height: 900 });
 }
 
@@ -94,6 +107,7 @@ async function standalone() {
   await page.fill("[name=nhs_number]", "1");
   await page.click(testid("find-patient"));
   await look(page, "4-picker-wrong");
+  ok(await page.inputValue("[name=nhs_number]") === "1", "nobody types a number twice (WCAG 3.3.7)");
   await page.click(`${testid("pick-patient")}[data-patient="${fhirId("9990000018")}"]`);
   await look(page, "5-consent");
   await page.click(testid("approve"));
@@ -146,6 +160,83 @@ async function withoutScript() {
   await page.fill("[name=override_text]", "Found collapsed at home, unresponsive, no companion");
   await page.click(testid("confirm-override"));
   ok(page.url().startsWith(`${app}/app.html?code=`), page.url());
+  await close();
+}
+
+const request = (scope = "launch/patient patient/*.rs") => `${iss}/authorize?${new URLSearchParams({
+  response_type: "code", client_id: "sandbox-spa", redirect_uri: `${app}/app.html`, state: "s", aud: iss, scope,
+  code_challenge: createHash("sha256").update("x".repeat(43)).digest("base64url"), code_challenge_method: "S256",
+})}`;
+
+// The pages on which it does not go on: each says what happened, and leads somewhere.
+async function wrongTurns() {
+  const { page, foreign, close } = await visit();
+  const start = async (number, user = "clinician", scope = undefined) => {
+    await page.context().clearCookies();
+    await page.goto(request(scope));
+    if (user) await signIn(page, user);
+    if (number) await page.click(`${testid("pick-patient")}[data-patient="${fhirId(number)}"]`);
+  };
+  await page.goto(request().replace("sandbox-spa", "nobody"));
+  await look(page, "20-unknown-app");
+  ok(page.url().startsWith(iss), "no redirect before the app is proven");
+  await page.goto(request().replace("app.html", "elsewhere.html"));
+  await look(page, "21-unknown-address");
+  // A provider that is down: the page says so, and the journey goes on with the password.
+  await start(undefined, null);
+  await page.click(`${testid("sign-in-with")}[data-provider="down"]`);
+  await look(page, "22-provider-down");
+  ok((await page.textContent(testid("refusal"))).includes("does not answer"), "provider down");
+  await page.click(testid("try-again"));
+  await signIn(page, "clinician");
+  ok(await page.locator(testid("pick-patient")).count() > 1, "another way in");
+  // What concerns the patient is one page, whatever it is.
+  await start("9990001863");
+  await consent(page);
+  await look(page, "23-no-record");
+  await page.click(testid("repick"));
+  ok(await page.locator(testid("pick-patient")).count() > 1, "another patient");
+  // A refusal stands until the patient changes their mind.
+  await start("9990005192");
+  await page.click(testid("patient-refused"));
+  ok(page.url().includes("error=access_denied"), page.url());
+  await start("9990005192");
+  await look(page, "24-refusal-stands");
+  await consent(page);
+  await look(page, "25-refusal-stands-wrong");
+  ok(await page.isVisible("#changed_mind-error"), "the refusal stands");
+  // Somebody else answers, and half of it is missing; an override without a word.
+  await start("9990000387");
+  for (const item of await page.locator(testid("consent-item")).all()) await item.check();
+  await page.check("#capacity-no");
+  await page.click(testid("approve"));
+  await look(page, "26-no-capacity");
+  await page.click(testid("use-proxy")).catch(() => {});
+  if (!await page.isVisible("[name=proxy_basis]")) await page.click(testid("use-proxy"));
+  await page.selectOption("[name=proxy_basis]", "legal-power");
+  await page.click(testid("approve"));
+  await look(page, "27-proxy-wrong");
+  ok(await page.isVisible("[name=proxy_name]"), "what is wrong is open");
+  await start("9990000387");
+  await page.click(testid("use-override"));
+  await page.click(testid("confirm-override"));
+  await look(page, "28-override-wrong");
+  ok(await page.isVisible("[name=override_reason][aria-invalid=true]"), "what is wrong is open, and marked");
+  // Only who signed in.
+  await start(undefined, "clinician", "openid fhirUser");
+  await look(page, "29-identity");
+  // Back to a page whose journey is over; and one of another browser.
+  await start(undefined, null);
+  const journey = page.url();
+  await page.click(testid("deny"));
+  await page.goto(journey.includes("/authorize/") ? journey : `${iss}/authorize/gone`);
+  await look(page, "30-ended");
+  await start(undefined, null);
+  const [action] = (await page.locator("form").first().getAttribute("action")).split("/sign-in");
+  await page.context().clearCookies();
+  await page.goto(new URL(action, gateway).href);
+  await look(page, "31-other-browser");
+  ok(foreign.length === 0, `third parties: ${foreign}`);
   await close();
 }
 
@@ -278,7 +369,7 @@ async function oauth4web() {
 }
 
 try {
-  for (const test of [standalone, withoutScript, ehrLaunch, openidClient, oauth4web, withProvider, withMock]) {
+  for (const test of [standalone, withoutScript, wrongTurns, ehrLaunch, openidClient, oauth4web, withProvider, withMock]) {
     await test();
     console.log(`ok  ${test.name}`);
   }

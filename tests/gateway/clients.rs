@@ -54,13 +54,14 @@ fn done(outcome: (bool, String, String)) -> Value {
 
 #[track_caller]
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..200 {
+    // By itself within seconds; so long only where the machine is loaded.
+    for _ in 0..1200 {
         if holds() {
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("{what}: not within 20 s");
+    panic!("{what}: not within two minutes");
 }
 
 fn deeds(gateway: &TestGateway, query: &str) -> i64 {

@@ -628,11 +628,15 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         );
         error(&search, 401, "unauthorized");
     }
-    for path in ["token", "introspect", "revoke"] {
+    for (path, status, code) in [
+        ("token", 400, "invalid_request"),
+        ("introspect", 401, "invalid_client"),
+        ("revoke", 400, "invalid_request"),
+    ] {
         let answer = SHARED
             .send(Method::POST, path, &[("content-type", FORM)], "token=x")
-            .expect(400);
-        assert_eq!(answer.json()["error"], "invalid_request");
+            .expect(status);
+        assert_eq!(answer.json()["error"], code);
     }
     // Routes that are declared anywhere in the sources are on one of these lists.
     let known = [

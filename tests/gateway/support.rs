@@ -253,10 +253,10 @@ pub fn encode(pairs: &[(&str, &str)]) -> String {
         .finish()
 }
 
-/// Waits for something that happens within seconds by itself.
+/// Waits for something that happens within seconds by itself; two minutes, where the machine is loaded.
 #[track_caller]
 pub fn until(mut is: impl FnMut() -> bool) {
-    for _ in 0..400 {
+    for _ in 0..2400 {
         if is() {
             return;
         }

@@ -13,6 +13,9 @@ use crate::occasion::{Asker, OccasionRefusal};
 use crate::record::NhsNumber;
 use crate::store::authorization::SealedPatient;
 
+/// Longest text of a control that stands there again, in characters.
+const MAX_TYPED: usize = 40;
+
 impl Pages {
     pub(super) async fn pick(&self, journey: &Journey, sent: &Sent, origin: &Origin) -> Reply {
         let Some(asker) = self.may_pick(journey, origin) else {
@@ -23,7 +26,7 @@ impl Pages {
             Err(_) => self.unavailable(Some(journey)),
             Ok(listed) => match listed.iter().find(|person| person.id.as_str() == wanted) {
                 Some(person) => self.picked(journey, &person.listed.nhs_number).await,
-                None => self.nobody(journey, &asker).await,
+                None => self.nobody(journey, &asker, ("", "")).await,
             },
         }
     }
@@ -33,6 +36,9 @@ impl Pages {
         let Some(asker) = self.may_pick(journey, origin) else {
             return Reply::see(self.address(&journey.row.id));
         };
+        let kept = |name| -> String { sent.get(name).chars().take(MAX_TYPED).collect() };
+        let (typed_number, typed_born) = (kept("nhs_number"), kept("date_of_birth"));
+        let typed = (typed_number.as_str(), typed_born.as_str());
         let digits: String = sent
             .get("nhs_number")
             .chars()
@@ -52,21 +58,17 @@ impl Pages {
             errors.push(Problem::new("date_of_birth", text));
         }
         let (Ok(number), Some(born)) = (number, born) else {
-            let wrong = (
-                errors.iter().any(|error| error.field == "nhs_number"),
-                errors.iter().any(|error| error.field == "date_of_birth"),
-            );
             return self
-                .picker(journey, &asker, StatusCode::BAD_REQUEST, errors, wrong)
+                .picker(journey, &asker, StatusCode::BAD_REQUEST, errors, typed)
                 .await;
         };
         match self.parts.care.registered(&asker, &number).await {
             Ok(person) if person.listed.birth_date == Some(born) => {
                 self.picked(journey, &number).await
             }
-            Ok(_) => self.nobody(journey, &asker).await,
+            Ok(_) => self.nobody(journey, &asker, typed).await,
             Err(OccasionRefusal::Unavailable) => self.unavailable(Some(journey)),
-            Err(refusal) => self.not_registered(journey, &asker, refusal).await,
+            Err(refusal) => self.not_registered(journey, &asker, refusal, typed).await,
         }
     }
 
@@ -90,9 +92,9 @@ impl Pages {
         self.save(&journey, browser).await
     }
 
-    async fn nobody(&self, journey: &Journey, asker: &Asker) -> Reply {
+    async fn nobody(&self, journey: &Journey, asker: &Asker, typed: (&str, &str)) -> Reply {
         let refusal = self.parts.care.not_registered(asker, None).await;
-        self.not_registered(journey, asker, refusal).await
+        self.not_registered(journey, asker, refusal, typed).await
     }
 
     async fn not_registered(
@@ -100,6 +102,7 @@ impl Pages {
         journey: &Journey,
         asker: &Asker,
         refusal: OccasionRefusal,
+        typed: (&str, &str),
     ) -> Reply {
         match refusal {
             OccasionRefusal::Mendable {
@@ -107,14 +110,8 @@ impl Pages {
                 description,
             } => {
                 let errors = vec![Problem::new("nhs_number", description)];
-                self.picker(
-                    journey,
-                    asker,
-                    StatusCode::FORBIDDEN,
-                    errors,
-                    (false, false),
-                )
-                .await
+                self.picker(journey, asker, StatusCode::FORBIDDEN, errors, typed)
+                    .await
             }
             refusal => self.refused(journey, refusal, false),
         }

@@ -16,6 +16,7 @@ use crate::audit::Origin;
 use crate::smart::provider::Provider;
 use crate::smart::provider::login::{Login, LoginError, Passage};
 use crate::smart::provider::person::{Person, person};
+use crate::smart::provider::token::TokenError;
 use crate::smart::secrets::random_token;
 use crate::smart::token::token_hash;
 use crate::store::providers::ProviderSignIn;
@@ -117,6 +118,7 @@ impl Pages {
             .address(provider, login, &passage)
             .await
         else {
+            tracing::warn!(provider = %provider.id, request = %origin.request_id, "nobody can be sent to a provider: it does not answer, or does not say where to");
             return self
                 .provider_failed(journey, provider, UNAVAILABLE, None, origin)
                 .await;
@@ -211,7 +213,8 @@ impl Pages {
         let passage = self.passage(provider, answer.state.clone().unwrap_or_default());
         let reply = match self.proven(provider, login, &passage, &answer).await {
             Ok(who) => self.arrive(&journey, provider, who, origin).await,
-            Err(LoginError::Unavailable) => {
+            Err(LoginError::Unavailable | LoginError::Token(TokenError::KeysUnavailable)) => {
+                tracing::warn!(provider = %provider.id, request = %origin.request_id, "a sign-in at a provider failed: it does not answer");
                 self.provider_failed(&journey, provider, UNAVAILABLE, None, origin)
                     .await
             }

@@ -44,7 +44,7 @@ impl Pages {
         };
         match &journey.row.patient {
             None => {
-                self.picker(journey, &asker, StatusCode::OK, Vec::new(), (false, false))
+                self.picker(journey, &asker, StatusCode::OK, Vec::new(), ("", ""))
                     .await
             }
             Some(_) => match self.patient(journey, &asker).await {
@@ -116,7 +116,7 @@ impl Pages {
         asker: &Asker,
         status: StatusCode,
         errors: Vec<Problem>,
-        (wrong_number, wrong_date): (bool, bool),
+        (number, born): (&str, &str),
     ) -> Reply {
         let listed = match self.parts.care.worklist(asker).await {
             Ok(listed) => listed,
@@ -129,8 +129,8 @@ impl Pages {
                 errors,
                 organisation: self.organisation(&asker.clinician.organisation),
                 people: listed.iter().map(person).collect(),
-                wrong_number,
-                wrong_date,
+                number: number.to_owned(),
+                born: born.to_owned(),
             },
         )
     }
@@ -171,8 +171,6 @@ impl Pages {
             .listed
             .birth_date
             .is_some_and(|born| is_child(born, self.parts.clock.now()));
-        let wrong = |field: &str| errors.iter().any(|error| error.field == field);
-        let (wrong_capacity, wrong_child) = (wrong("capacity-yes"), wrong("child_view"));
         // Somebody of 16 or more answers for themselves, unless somebody else has legal power.
         let proxy_bases = consent_form::PROXY_BASES
             .into_iter()
@@ -198,8 +196,6 @@ impl Pages {
             refreshes: refreshes(journey),
             told: form.told(judged),
             answered: form.answered(judged),
-            wrong_capacity,
-            wrong_child,
             refused_at,
             child_views: &consent_form::CHILD_VIEWS,
             proxy_bases,

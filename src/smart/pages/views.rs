@@ -65,8 +65,21 @@ pub struct Picker {
     pub errors: Vec<Problem>,
     pub organisation: String,
     pub people: Vec<Person>,
-    pub wrong_number: bool,
-    pub wrong_date: bool,
+    /// What was typed, so that nobody types it twice.
+    pub number: String,
+    pub born: String,
+}
+
+impl Picker {
+    fn problem(&self, field: &str) -> Option<&str> {
+        problem(&self.errors, field)
+    }
+}
+
+/// What is said beside a control.
+fn problem<'a>(errors: &'a [Problem], field: &str) -> Option<&'a str> {
+    let error = errors.iter().find(|error| error.field == field)?;
+    Some(&error.text)
 }
 
 /// The conversation.
@@ -87,13 +100,28 @@ pub struct Consent {
     pub refreshes: bool,
     pub told: Vec<Item>,
     pub answered: Vec<Item>,
-    pub wrong_capacity: bool,
-    pub wrong_child: bool,
     pub refused_at: Option<String>,
     pub form: ConsentForm,
     pub child_views: &'static [(&'static str, &'static str)],
     pub proxy_bases: Vec<(&'static str, &'static str)>,
     pub reasons: &'static [(&'static str, &'static str)],
+}
+
+impl Consent {
+    fn problem(&self, field: &str) -> Option<&str> {
+        problem(&self.errors, field)
+    }
+
+    /// Is something wrong in the part of the page whose controls begin so? Then it is open.
+    fn is_about(&self, prefix: &str) -> bool {
+        let mut errors = self.errors.iter();
+        errors.any(|error| error.field.starts_with(prefix))
+    }
+
+    /// Is an item missing that was asked for?
+    fn unsaid(&self, items: &[Item]) -> bool {
+        items.iter().any(|item| item.wrong)
+    }
 }
 
 /// Only who signed in.

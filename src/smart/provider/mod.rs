@@ -32,9 +32,23 @@ pub struct ProviderConfigError {
     pub what: String,
 }
 
+/// Why a provider's discovery document is of no use. Its own words are not repeated: nobody here stands for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum DocumentError {
+    #[error("its discovery document cannot be fetched")]
+    NotFetched,
+    #[error("its discovery document is no JSON object")]
+    Unreadable,
+    #[error("its discovery document is of another issuer")]
+    OtherIssuer,
+}
+
 /// Shortest and longest time that a discovery document is kept.
 const DOCUMENT_LIFETIME: (SignedDuration, SignedDuration) =
     (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
+/// After a failure the provider is left alone so long: whoever asks meanwhile hears at once that it does not answer, and
+/// nobody waits in a queue for one deadline after the other.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 /// One provider.
 #[derive(Debug, Clone)]
@@ -154,8 +168,16 @@ impl Provider {
     }
 }
 
-/// What a provider says of itself, and until when it is believed.
-type Document = Option<(Arc<Value>, Timestamp)>;
+/// What a provider says of itself.
+#[derive(Default)]
+enum Document {
+    #[default]
+    Unasked,
+    /// Believed until then.
+    Known(Arc<Value>, Timestamp),
+    /// It could not be had; nobody asks again before then.
+    Failed(Timestamp),
+}
 
 struct Held {
     provider: Arc<Provider>,
@@ -293,25 +315,48 @@ impl Providers {
             .find(|held| held.provider.id == provider.id)?;
         let mut kept = held.document.lock().await;
         let now = self.now();
-        if let Some((document, until)) = kept.as_ref()
-            && now < *until
-        {
-            return Some(Arc::clone(document));
+        match &*kept {
+            Document::Known(document, until) if now < *until => return Some(Arc::clone(document)),
+            Document::Failed(until) if now < *until => return None,
+            _ => {}
         }
+        let (known, lifetime) = match self.fetch_document(provider).await {
+            Ok((document, lifetime)) => {
+                let (least, most) = DOCUMENT_LIFETIME;
+                (Some(Arc::new(document)), lifetime.clamp(least, most))
+            }
+            Err(error) => {
+                tracing::warn!(provider = %provider.id, %error, "an OpenID provider cannot be used");
+                (None, RETRY_AFTER)
+            }
+        };
+        // Asked again: fetching may have taken seconds.
+        let until = self.now().checked_add(lifetime).unwrap_or(now);
+        *kept = match &known {
+            Some(document) => Document::Known(Arc::clone(document), until),
+            None => Document::Failed(until),
+        };
+        known
+    }
+
+    async fn fetch_document(
+        &self,
+        provider: &Provider,
+    ) -> Result<(Value, SignedDuration), DocumentError> {
         let url = format!(
             "{}/.well-known/openid-configuration",
             provider.issuer.trim_end_matches('/')
         );
-        let fetched = self.http.fetch(&url, provider.local).await.ok()?;
-        let document: Value = serde_json::from_slice(&fetched.body).ok()?;
+        let fetched =
+            (self.http.fetch(&url, provider.local).await).map_err(|_| DocumentError::NotFetched)?;
+        let document: Value = serde_json::from_slice(&fetched.body)
+            .ok()
+            .filter(Value::is_object)
+            .ok_or(DocumentError::Unreadable)?;
         if document.get("issuer").and_then(Value::as_str) != Some(provider.issuer.as_str()) {
-            return None;
+            return Err(DocumentError::OtherIssuer);
         }
-        let document = Arc::new(document);
-        let (least, most) = DOCUMENT_LIFETIME;
-        let until = now.checked_add(fetched.lifetime.clamp(least, most)).ok()?;
-        *kept = Some((Arc::clone(&document), until));
-        Some(document)
+        Ok((document, fetched.lifetime))
     }
 }
 
@@ -333,6 +378,57 @@ pub(crate) mod tests {
             exchange = { audiences = { sandbox-backend = "hospital-ehr" } }
         "#;
         Provider::load(toml::from_str(text).unwrap()).unwrap()
+    }
+
+    // docs/configuration.md: its examples are read as they stand, and trust for what they say
+    #[test]
+    fn the_documented_providers_are_read() {
+        let page = include_str!("../../../docs/configuration.md");
+        let examples: Vec<&str> = page
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("\n```").next())
+            .filter(|toml| toml.contains("[[providers]]"))
+            .collect();
+        let folder = std::env::temp_dir().join(crate::clock::new_id().to_string());
+        std::fs::create_dir(&folder).unwrap();
+        let (key, secret) = (folder.join("key.json"), folder.join("secret"));
+        let jwk = crate::smart::signing::generate_jwk(
+            "openmig-1",
+            crate::smart::signing::SigningAlgorithm::Rs384,
+        );
+        std::fs::write(&key, jwk.unwrap().to_string()).unwrap();
+        std::fs::write(&secret, "a-secret").unwrap();
+        let loaded: Vec<Provider> = examples
+            .iter()
+            .flat_map(|example| {
+                // Only where the files lie differs from machine to machine.
+                let example = example
+                    .replace("/etc/openmig/cis2.jwk.json", key.to_str().unwrap())
+                    .replace("/etc/openmig/keycloak.secret", secret.to_str().unwrap());
+                assert!(!example.contains("/etc/"), "{example}");
+                let file = folder.join("providers.toml");
+                std::fs::write(&file, example).unwrap();
+                config::read_providers(&file).unwrap()
+            })
+            .map(|provider| Provider::load(provider).unwrap())
+            .collect();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let [cis2, keycloak] = loaded.as_slice() else {
+            panic!("{} providers", loaded.len());
+        };
+        assert!(cis2.login.is_some() && !cis2.audiences.is_empty());
+        assert!(cis2.access_clients.is_empty());
+        assert_eq!(cis2.user_is, UserIs::Identity);
+        assert!(keycloak.login.is_some() && !keycloak.access_clients.is_empty());
+        assert!(keycloak.audiences.is_empty());
+        assert_eq!(keycloak.user_is, UserIs::Username);
+        let all = Providers::new(
+            loaded.clone(),
+            Arc::new(HttpKeyFetcher::new().unwrap()),
+            Arc::new(crate::clock::SystemClock),
+        );
+        assert!(all.is_ok_and(|all| all.exchange() && all.external()));
     }
 
     #[test]
