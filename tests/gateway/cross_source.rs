@@ -312,10 +312,6 @@ fn is_vital_sign(code: &str) -> bool {
             .any(|table| table.split([',', '\n']).any(|cell| cell == code))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a test may take is for whoever runs it to say"
-)]
 /// Seeds: few in a plain run, more where `OPENMIG_CROSS_SOURCE_PERSONS` says so.
 fn people(persons: u64) -> Vec<(String, Person)> {
     let mut people: Vec<(String, Person)> = (0..persons)
@@ -337,6 +333,10 @@ fn people(persons: u64) -> Vec<(String, Person)> {
 
 // R005, R020 to R031, R204: whichever system the practice has, the viewer reads the same
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test may take is for whoever runs it to say"
+)]
 fn three_formats_tell_the_same_story() {
     let tables = Tables::load().expect("the tables");
     let mut found = Found::default();

@@ -4,7 +4,7 @@
 use openmig::smart::authenticate::ASSERTION_TYPE;
 use reqwest::Method;
 
-use crate::launch::{Browser, asked};
+use crate::launch::{Browser, asked, form, with};
 use crate::support::{Answer, FORM, SHARED, encode};
 
 /// The control is marked, its words stand beside it, and the summary leads to it.
@@ -93,6 +93,38 @@ fn what_is_wrong_stands_beside_its_control_and_nothing_is_typed_twice() {
         1,
         "{}",
         page.text()
+    );
+}
+
+// A13: a parameter of a posted request that stands in the address too is there twice
+#[test]
+fn a_posted_request_has_each_parameter_once() {
+    let gateway = &*SHARED;
+    let pairs = asked(gateway, "sandbox-spa");
+    let post = |query: &str, body: &str| {
+        let path = format!("authorize?{query}");
+        gateway.send(Method::POST, &path, &[("content-type", FORM)], body)
+    };
+    assert_eq!(post("", &form(&pairs)).status, 303);
+    assert_eq!(post("x=y", &form(&pairs)).status, 303);
+    for name in ["client_id", "redirect_uri", "state"] {
+        let value = &pairs.iter().find(|(n, _)| n == name).unwrap().1;
+        let page = post(&encode(&[(name, value)]), &form(&pairs)).expect(400);
+        assert!(page.text().contains("sent a parameter twice"), "{name}");
+    }
+    let answer = post("scope=openid", &form(&pairs)).expect(303);
+    let back = answer.header("location");
+    assert!(
+        back.starts_with("http://127.0.0.1:9310/app.html?")
+            && back.contains("error=invalid_request"),
+        "{back}"
+    );
+    // One in the address alone counts as if it stood in the body.
+    let without = with(pairs.clone(), "response_type", "");
+    assert!(
+        post("response_type=token", &form(&without))
+            .header("location")
+            .contains("error=")
     );
 }
 

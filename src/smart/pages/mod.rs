@@ -232,8 +232,18 @@ async fn by_get(State(pages): State<Arc<Pages>>, request: Request) -> Response {
 
 async fn by_post(State(pages): State<Arc<Pages>>, request: Request) -> Response {
     let origin = origin_of(request.extensions());
+    // What stands in the address counts too: a parameter there and in the body is there twice (A13).
+    let mut all = request.uri().query().unwrap_or_default().to_owned();
     match form(request).await {
-        Some(body) => pages.begin(&body, origin, false).await.into_response(),
+        Some(body) if all.is_empty() => pages.begin(&body, origin, false).await.into_response(),
+        Some(body) => {
+            all.push('&');
+            all.push_str(&String::from_utf8_lossy(&body));
+            pages
+                .begin(all.as_bytes(), origin, false)
+                .await
+                .into_response()
+        }
         None => pages
             .plain(
                 StatusCode::BAD_REQUEST,
