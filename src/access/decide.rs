@@ -47,7 +47,12 @@ pub fn before(inputs: &BeforeInputs) -> Decision {
         ),
         (
             Rule::NoStandingRefusal,
-            judge(&inputs.refusal_stands, |stands| !stands || changes_mind),
+            match gateway {
+                Some(gateway) if gateway.kind.asks_nobody() && !inputs.also_refused.is_empty() => {
+                    Fail
+                }
+                _ => judge(&inputs.refusal_stands, |stands| !stands || changes_mind),
+            },
         ),
         (
             Rule::ConsentOrOverride,

@@ -192,8 +192,12 @@ pub struct BeforeInputs {
     pub asked: Option<TabCodes>,
     /// The patient is registered for treatment at the viewer (R104).
     pub treatment_registered: Fact<bool>,
-    /// A refusal of this patient to this clinician stands (R077, R078).
+    /// A refusal of this use by this patient to this clinician stands (R077, R078).
     pub refusal_stands: Fact<bool>,
+    /// Other uses that this patient has refused to this clinician: TREAT for care, else the purpose. No matter to whoever
+    /// asks the patient; where a legal gateway asks nobody, any "no" stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_refused: Vec<String>,
     /// Consent or override.
     pub basis: Fact<Basis>,
 }

@@ -82,6 +82,7 @@ fn good_before() -> BeforeInputs {
         asked: None,
         treatment_registered: Fact::Known(true),
         refusal_stands: Fact::Known(false),
+        also_refused: Vec::new(),
         basis: Fact::Known(Basis::Consent(GOOD)),
     }
 }

@@ -20,7 +20,7 @@ use crate::occasion::RegisterView;
 use crate::oversight::difference::{CONSENT, OVERRIDE, changes};
 use crate::oversight::explain::{explain, moment, outcome, rules, stage, what_if};
 use crate::record::{NhsNumber, OdsCode};
-use crate::register::{GatewayKind, Register, RegisterFiles};
+use crate::register::{GatewayKind, Register, RegisterFiles, use_of};
 use crate::sandbox::population;
 use crate::store::OccasionStore;
 use crate::store::holds::RegisterStore;
@@ -291,7 +291,11 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
     let basis = basis(&current, &viewer, facts);
     let clinician = view.clinician(&user, &viewer, &viewer);
     let role = clinician.known().map(|one| one.role.clone());
-    let refusal = store.standing_refusal(&viewer, &user, &patient, now)?;
+    let refused = store.standing_refusals(&viewer, &user, &patient, now)?;
+    let (own, other): (Vec<String>, Vec<String>) = refused
+        .into_iter()
+        .map(|row| row.purpose)
+        .partition(|refused| refused == use_of(&purposes));
     let before = BeforeInputs {
         today: view.today,
         network_allowed: Fact::Known(true),
@@ -303,7 +307,8 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
         purposes,
         asked: Some(TabCodes([tab].into_iter().collect())),
         treatment_registered: Fact::Known(!facts.not_registered_for_treatment),
-        refusal_stands: Fact::Known(refusal.is_some()),
+        refusal_stands: Fact::Known(!own.is_empty()),
+        also_refused: other,
         basis: Fact::Known(basis),
     };
     let first = Inputs::Before(before.clone()).decide();

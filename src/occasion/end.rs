@@ -1,6 +1,7 @@
 //! Ending an occasion before its time: the patient takes consent back, or the contact is over (R077, R080).
 
 use super::{OccasionRefusal, Occasions};
+use crate::register::use_of;
 use crate::smart::withdraw::{EndAsk, OccasionEnder};
 use crate::source::BoxFuture;
 use crate::store::RefusalRow;
@@ -39,6 +40,7 @@ impl Occasions {
         // What is not open is refused, with its row, by the withdrawal itself.
         let Some(row) = own else { return Ok(()) };
         let refusal = RefusalRow {
+            purpose: use_of(&row.purpose).to_owned(),
             viewer: row.viewer,
             clinician: row.clinician,
             patient: row.patient,

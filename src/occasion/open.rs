@@ -21,7 +21,7 @@ use crate::fhir::{IdKey, PatientId};
 use crate::lookup::{FindAsk, Finder};
 use crate::record::OdsCode;
 use crate::record::names::share_a_family_name;
-use crate::register::RegisterHandle;
+use crate::register::{RegisterHandle, use_of};
 use crate::source::trace::{TraceAnswer, Traced};
 use crate::source::worklist::Worklist;
 use crate::store::bound::Bound;
@@ -254,21 +254,25 @@ impl Occasions {
         } else {
             Fact::Known(false)
         };
-        let standing = self.parts.store.standing_refusal(
+        let standing = self.parts.store.standing_refusals(
             &ask.viewer,
             &ask.clinician.username,
             patient,
             self.now(),
         );
-        known.refusal_stood = match standing {
-            Ok(row) => row.is_some(),
+        let refused = match standing {
+            Ok(rows) => rows.into_iter().map(|row| row.purpose),
             Err(error) => {
                 return Err(trail
                     .unavailable(self.now(), step, "store-unavailable", &error)
                     .await);
             }
         };
+        let (own, other): (Vec<_>, Vec<_>) =
+            refused.partition(|refused| refused == use_of(&ask.purposes()));
+        known.refusal_stood = !own.is_empty();
         inputs.refusal_stands = Fact::Known(known.refusal_stood);
+        inputs.also_refused = other;
 
         let registered = inputs.treatment_registered == Fact::Known(true);
         let declines = ask.facts().declines();
@@ -310,6 +314,7 @@ impl Occasions {
             asked: ask.tabs.map(TabCodes),
             treatment_registered: Fact::NotAsked,
             refusal_stands: Fact::NotAsked,
+            also_refused: Vec::new(),
             basis: Fact::Known(ask.facts()),
         }
     }
@@ -416,7 +421,13 @@ impl Occasions {
             .collect();
         if known.refusal_stood
             && let Err(error) = store
-                .lift_refusal(&ask.viewer, &ask.clinician.username, &patient, now)
+                .lift_refusal(
+                    &ask.viewer,
+                    &ask.clinician.username,
+                    &patient,
+                    use_of(&ask.purposes()),
+                    now,
+                )
                 .await
         {
             return Err(trail.unavailable(now, step, unavailable, &error).await);
@@ -465,6 +476,7 @@ impl Occasions {
             viewer: ask.viewer.clone(),
             clinician: ask.clinician.username.clone(),
             patient: patient.clone(),
+            purpose: use_of(&ask.purposes()).to_owned(),
             at: now,
             until: self.parts.windows.end(now),
             lifted_at: None,

@@ -13,6 +13,7 @@ use crate::access::{BeforeInputs, Decision, Fact, Inputs, Rule, RuleOutcome};
 use crate::audit::{AccessStep, Also, Origin};
 use crate::fhir::PatientId;
 use crate::record::{NhsNumber, OdsCode};
+use crate::register::CARE;
 use crate::source::worklist::{Directory, Listed};
 use crate::tabs::catalogue::TabSet;
 
@@ -140,7 +141,7 @@ impl PointOfCare {
             .await
     }
 
-    /// Since when a refusal of this patient stands against this clinician, where one does (R077).
+    /// Since when a refusal of care by this patient stands against this clinician, where one does (R077).
     ///
     /// # Errors
     /// The store does not answer.
@@ -152,13 +153,17 @@ impl PointOfCare {
         let parts = &self.occasions.parts;
         parts
             .store
-            .standing_refusal(
+            .standing_refusals(
                 &clinician.organisation,
                 &clinician.username,
                 patient,
                 parts.clock.now(),
             )
-            .map(|row| row.map(|row| row.at))
+            .map(|rows| {
+                rows.iter()
+                    .find(|row| row.purpose == CARE)
+                    .map(|row| row.at)
+            })
             .map_err(|error| {
                 tracing::warn!(%error, "a standing refusal could not be looked up");
                 OccasionRefusal::Unavailable
@@ -249,6 +254,7 @@ impl PointOfCare {
             asked: None,
             treatment_registered,
             refusal_stands: Fact::NotAsked,
+            also_refused: Vec::new(),
             basis: Fact::NotAsked,
         })
     }

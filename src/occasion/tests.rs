@@ -15,8 +15,8 @@ use crate::clock::{Clock, SharedClock};
 use crate::fhir::{IdKey, PatientId};
 use crate::lookup::{FindAsk, Finder, Found, SourceIdentity};
 use crate::record::{Registration, Sharing, Standing};
-use crate::register::{Holds, RegisterHandle};
-use crate::sandbox::register::tests::sandbox_register;
+use crate::register::{Holds, Register, RegisterHandle};
+use crate::sandbox::register::tests::{TODAY, sandbox_files, sandbox_register};
 use crate::source::trace::{TraceAnswer, Traced};
 use crate::source::worklist::{OnWorklist, Worklist};
 use crate::source::{BoxFuture, SourceError, SourceRefusal};
@@ -234,17 +234,17 @@ impl OccasionStore for Store {
         Box::pin(async move { self.with("refusal", |kept| kept.refusals.push(row)) })
     }
 
-    fn standing_refusal(
+    fn standing_refusals(
         &self,
         viewer: &OdsCode,
         clinician: &str,
         patient: &PatientId,
         now: Timestamp,
-    ) -> Result<Option<RefusalRow>, StoreError> {
+    ) -> Result<Vec<RefusalRow>, StoreError> {
         self.with("", |kept| {
             kept.refusals
                 .iter()
-                .find(|row| {
+                .filter(|row| {
                     row.viewer == *viewer
                         && row.clinician == clinician
                         && row.patient == *patient
@@ -252,6 +252,7 @@ impl OccasionStore for Store {
                         && now < row.until
                 })
                 .cloned()
+                .collect()
         })
     }
 
@@ -260,12 +261,13 @@ impl OccasionStore for Store {
         _: &'a OdsCode,
         clinician: &'a str,
         _: &'a PatientId,
+        purpose: &'a str,
         at: Timestamp,
     ) -> Stored<'a, ()> {
         Box::pin(async move {
             self.with("lift", |kept| {
                 for row in &mut kept.refusals {
-                    if row.clinician == clinician {
+                    if row.clinician == clinician && row.purpose == purpose {
                         row.lifted_at = Some(at);
                     }
                 }

@@ -694,6 +694,7 @@ fn seen(
         asked: None,
         treatment_registered: Fact::Known(true),
         refusal_stands: Fact::Known(false),
+        also_refused: Vec::new(),
         basis: Fact::Known(basis),
     };
     let first = Inputs::Before(before).decide();

@@ -105,6 +105,7 @@ fn looks(view: &RegisterView<'_>, viewer: &OdsCode) -> bool {
         asked: None,
         treatment_registered: Fact::NotAsked,
         refusal_stands: Fact::NotAsked,
+        also_refused: Vec::new(),
         basis: Fact::NotAsked,
     };
     inputs.protocols = view.protocols(viewer, Some("gp"), None, &inputs.purposes);

@@ -22,6 +22,19 @@ pub const OTHER_PURPOSES: [&str; 8] = [
     "HPAYMT",
 ];
 
+/// Direct care, of whatever kind, as what somebody says "yes" or "no" to.
+pub const CARE: &str = "TREAT";
+
+/// What somebody who is asked for these purposes says "yes" or "no" to: the one other use, or care. Who refuses the one has
+/// not refused the other (R077, R171).
+#[must_use]
+pub fn use_of(purposes: &[String]) -> &str {
+    match purposes {
+        [one] if OTHER_PURPOSES.contains(&one.as_str()) => one,
+        _ => CARE,
+    }
+}
+
 /// The six conditions of S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,6 +65,12 @@ pub const GATEWAY_KINDS: [GatewayKind; 6] = [
 ];
 
 impl GatewayKind {
+    /// Lawful without the patient's own "yes" to this use.
+    #[must_use]
+    pub fn asks_nobody(self) -> bool {
+        self != Self::ExplicitConsent
+    }
+
     /// Its code, as the register and the answers write it.
     #[must_use]
     pub fn code(self) -> &'static str {

@@ -21,8 +21,8 @@ pub mod watch;
 
 pub use agreement::{Agreement, Approval, FormerGroup, Instruction, QUESTIONS, Review, Rules};
 pub use gateway::{
-    GATEWAY_KINDS, GATEWAY_REFUSALS, GatewayAsk, GatewayFacts, GatewayKind, GatewayRefusal,
-    LegalGateway, OTHER_PURPOSES, Output, PatientChoice, decide as decide_gateway,
+    CARE, GATEWAY_KINDS, GATEWAY_REFUSALS, GatewayAsk, GatewayFacts, GatewayKind, GatewayRefusal,
+    LegalGateway, OTHER_PURPOSES, Output, PatientChoice, decide as decide_gateway, use_of,
 };
 pub use holds::{Holds, RegisterHandle};
 pub use load::{AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, USERS};

@@ -12,6 +12,7 @@ use crate::audit::{
 };
 use crate::fhir::{IdKey, Kind};
 use crate::record::NhsNumber;
+use crate::register::GatewayKind;
 use crate::tabs::catalogue::{Tab, TabSet};
 
 /// Everything a store must be.
@@ -278,31 +279,52 @@ async fn occasions(store: &impl Store) {
     );
 }
 
-// R077, R078: a refusal stands for this viewer, clinician and patient, until its time or a change of mind.
+// R077, R078, R171: a refusal stands for this viewer, clinician, patient and use, until its time or a change of mind about it.
 async fn refusals(store: &impl Store) {
     let row = RefusalRow {
         viewer: ods("Z9H01"),
         clinician: "consultant".into(),
         patient: patient(),
+        purpose: "TREAT".into(),
         at: now(),
         until: later(30),
         lifted_at: None,
     };
+    let research = RefusalRow {
+        purpose: "HRESCH".into(),
+        until: later(40),
+        ..row.clone()
+    };
     let standing = |viewer: &str, clinician: &str, at| {
         store
-            .standing_refusal(&ods(viewer), clinician, &patient(), at)
+            .standing_refusals(&ods(viewer), clinician, &patient(), at)
             .unwrap()
     };
+    let lift = |purpose: &'static str| {
+        let store = &store;
+        async move {
+            store
+                .lift_refusal(&ods("Z9H01"), "consultant", &patient(), purpose, later(1))
+                .await
+                .unwrap();
+        }
+    };
     store.insert_refusal(row.clone()).await.unwrap();
-    assert_eq!(standing("Z9H01", "consultant", later(29)), Some(row));
-    assert_eq!(standing("Z9H01", "consultant", later(30)), None);
-    assert_eq!(standing("Z9O01", "consultant", now()), None);
-    assert_eq!(standing("Z9H01", "nurse", now()), None);
-    store
-        .lift_refusal(&ods("Z9H01"), "consultant", &patient(), later(1))
-        .await
-        .unwrap();
-    assert_eq!(standing("Z9H01", "consultant", later(2)), None);
+    store.insert_refusal(research.clone()).await.unwrap();
+    assert_eq!(
+        standing("Z9H01", "consultant", later(29)),
+        [research.clone(), row.clone()]
+    );
+    assert_eq!(
+        standing("Z9H01", "consultant", later(30)),
+        [research.clone()]
+    );
+    assert_eq!(standing("Z9O01", "consultant", now()), []);
+    assert_eq!(standing("Z9H01", "nurse", now()), []);
+    lift("TREAT").await;
+    assert_eq!(standing("Z9H01", "consultant", later(2)), [research]);
+    lift("HRESCH").await;
+    assert_eq!(standing("Z9H01", "consultant", later(2)), []);
 }
 
 // R008, R064: the last word of each practice counts, and an opt-out anywhere is remembered.
@@ -515,7 +537,10 @@ async fn looking(store: &impl Store) {
     };
     assert_eq!(looked("occasion-9", now()), None);
     say("Z99002", false, later(4)).await;
-    let row = occasion(9);
+    let row = OccasionRow {
+        gateway: None,
+        ..occasion(9)
+    };
     store.insert_occasion(row.clone(), None).await.unwrap();
     assert_eq!(looked("occasion-9", now()), is(false, false));
     let found = store.look_at_occasion("occasion-9", now()).unwrap();
@@ -524,6 +549,7 @@ async fn looking(store: &impl Store) {
         viewer: ods(viewer),
         clinician: clinician.into(),
         patient: patient(),
+        purpose: "TREAT".into(),
         at: now(),
         until: later(30),
         lifted_at: None,
@@ -533,16 +559,52 @@ async fn looking(store: &impl Store) {
         store.insert_refusal(other).await.unwrap();
     }
     assert_eq!(looked("occasion-9", now()), is(false, false));
-    let own = refusal(&row.clinician, &row.viewer.0);
-    store.insert_refusal(own).await.unwrap();
+    // Each use has its own "no" (R171); where a legal gateway asks nobody, any stands.
+    for (id, purpose, gateway) in [
+        ("study", "HRESCH", GatewayKind::ExplicitConsent),
+        ("approved", "PUBHLTH", GatewayKind::Section251),
+    ] {
+        let other = OccasionRow {
+            id: id.into(),
+            purpose: vec![purpose.into()],
+            gateway: Some(gateway),
+            consent: None,
+            ..row.clone()
+        };
+        store.insert_occasion(other, None).await.unwrap();
+    }
+    let stopped = || {
+        ["occasion-9", "study", "approved"]
+            .map(|id| looked(id, now()).is_some_and(|(_, refused, _)| refused))
+    };
+    let lift = |purpose: &'static str| {
+        let (store, row) = (&store, &row);
+        async move {
+            store
+                .lift_refusal(&row.viewer, &row.clinician, &patient(), purpose, later(1))
+                .await
+                .unwrap();
+        }
+    };
+    let own = |purpose: &str| RefusalRow {
+        purpose: purpose.into(),
+        ..refusal(&row.clinician, &row.viewer.0)
+    };
+    assert_eq!(stopped(), [false, false, false]);
+    store.insert_refusal(own("HRESCH")).await.unwrap();
+    assert_eq!(stopped(), [false, true, true]);
+    lift("HRESCH").await;
+    store.insert_refusal(own("PUBHLTH")).await.unwrap();
+    assert_eq!(stopped(), [false, false, true]);
+    lift("PUBHLTH").await;
+    assert_eq!(stopped(), [false, false, false]);
+    store.insert_refusal(own("TREAT")).await.unwrap();
+    assert_eq!(stopped(), [true, false, true]);
     assert_eq!(looked("occasion-9", later(29)), is(true, false));
     assert_eq!(looked("occasion-9", later(30)), is(false, false));
     say("Z99009", true, later(5)).await;
     assert_eq!(looked("occasion-9", now()), is(true, true));
-    store
-        .lift_refusal(&row.viewer, &row.clinician, &patient(), later(1))
-        .await
-        .unwrap();
+    lift("TREAT").await;
     assert_eq!(looked("occasion-9", now()), is(false, true));
     say("Z99009", false, later(6)).await;
     assert_eq!(looked("occasion-9", now()), is(false, false));

@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use self::notices::{Notice, NoticeKind, Recipient};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
-use crate::register::GatewayKind;
+use crate::register::{GatewayKind, use_of};
 use crate::source::BoxFuture;
 
 /// The store failed. Nothing that depends on it may go on.
@@ -127,6 +127,14 @@ impl OccasionRow {
     }
 }
 
+impl OccasionRow {
+    /// Does a "no" to this use stand against this occasion? Its own does; where nobody is asked, any does (R077, R171).
+    #[must_use]
+    pub fn is_stopped_by(&self, refused: &str) -> bool {
+        refused == use_of(&self.purpose) || self.gateway.is_some_and(GatewayKind::asks_nobody)
+    }
+}
+
 /// A basis with the legal gateway of a use that is not for direct care beside it.
 #[must_use]
 pub fn basis_with(given: Option<String>, gateway: Option<GatewayKind>) -> Option<String> {
@@ -144,6 +152,8 @@ pub struct RefusalRow {
     pub clinician: String,
     /// Patient.
     pub patient: PatientId,
+    /// What was refused ([`crate::register::use_of`]): care, or one other use.
+    pub purpose: String,
     /// When it was said.
     pub at: Timestamp,
     /// Until when it stands.
@@ -266,13 +276,13 @@ pub trait OccasionStore: Send + Sync {
         let Some(row) = self.find_occasion(id)? else {
             return Ok(None);
         };
-        let refusal = self.standing_refusal(&row.viewer, &row.clinician, &row.patient, now)?;
+        let refusals = self.standing_refusals(&row.viewer, &row.clinician, &row.patient, now)?;
         let opted_out_at = match self.remembered_opt_out(&row.patient)? {
             None => self.decided_opt_out(&row.patient, &row.practice)?,
             remembered => remembered,
         };
         Ok(Some(LookedAt {
-            refused: refusal.is_some(),
+            refused: refusals.iter().any(|one| row.is_stopped_by(&one.purpose)),
             opted_out: opted_out_at.is_some(),
             row,
         }))
@@ -286,23 +296,24 @@ pub trait OccasionStore: Send + Sync {
     fn withdraw_occasion<'a>(&'a self, id: &'a str, at: Timestamp) -> Stored<'a, bool>;
     /// Keeps a refusal.
     fn insert_refusal(&self, row: RefusalRow) -> Stored<'_, ()>;
-    /// The refusal that stands now for this viewer, clinician and patient.
+    /// The refusals that stand now for this viewer, clinician and patient, the one that stands longest first.
     ///
     /// # Errors
     /// The store failed.
-    fn standing_refusal(
+    fn standing_refusals(
         &self,
         viewer: &OdsCode,
         clinician: &str,
         patient: &PatientId,
         now: Timestamp,
-    ) -> Result<Option<RefusalRow>, StoreError>;
-    /// Lifts what stands, because the patient changed their mind.
+    ) -> Result<Vec<RefusalRow>, StoreError>;
+    /// Lifts what stands of this use, because the patient changed their mind about it.
     fn lift_refusal<'a>(
         &'a self,
         viewer: &'a OdsCode,
         clinician: &'a str,
         patient: &'a PatientId,
+        purpose: &'a str,
         at: Timestamp,
     ) -> Stored<'a, ()>;
     /// Remembers what a practice's source said of the opt-out (R008).

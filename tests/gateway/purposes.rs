@@ -332,6 +332,19 @@ fn the_consent_gateway_needs_consent_to_this_use() {
         "consent-declined",
     );
     study.refused(&gateway, &asked, "refusal-stands");
+    gateway
+        .get(
+            &token,
+            &format!("MedicationRequest?patient={}", token.patient),
+        )
+        .expect(403);
+    // Where nobody is asked, any "no" to this person stands; a change of mind is about its own use.
+    let order = details("9990000751", &["events"]);
+    research("HLEGAL").refused(&gateway, &order, "refusal-stands");
+    let mut changed = consent_to("HRESCH");
+    changed["changed_mind"] = true.into();
+    study.token(&gateway, &with(ask.clone(), "consent", changed));
+    research("HLEGAL").token(&gateway, &order);
     let answer = gateway.ask(&Ask::consent("9990000751").said("purpose", "HRESCH".into()));
     assert_eq!(
         answer.expect(400).json()["reason"],

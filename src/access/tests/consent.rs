@@ -407,3 +407,59 @@ fn a_standing_refusal_yields_only_to_a_change_of_mind() {
     })));
     assert!(allowed(Basis::Consent(changed)));
 }
+
+// R077, R171: who refuses research has not refused care, and whose care is refused may still be asked about research; where a
+// legal gateway asks nobody, any "no" to this person stands
+#[test]
+fn a_no_to_one_use_is_no_answer_about_another() {
+    let mut care = good_before();
+    care.also_refused = vec!["HRESCH".to_owned()];
+    assert!(before(&care).permitted());
+    care.basis = Fact::Known(OVERRIDE);
+    care.purposes = vec!["BTG".to_owned(), "ETREAT".to_owned()];
+    assert!(before(&care).permitted());
+
+    let register = crate::sandbox::register::tests::sandbox_register();
+    let asked = |purpose: &str, tab: Tab, basis: Basis, also: &[&str]| {
+        let mut inputs =
+            matrix::of_register(&register, good_before().today, "researcher", &ods("Z9R01"));
+        inputs.purposes = vec![purpose.to_owned()];
+        inputs.asked = Some(TabCodes([tab].into_iter().collect()));
+        inputs.basis = Fact::Known(basis);
+        inputs.also_refused = also.iter().map(|one| (*one).to_owned()).collect();
+        before(&inputs).denied_by()
+    };
+    let to_this = Basis::Consent(Talk {
+        to_this_use: Some(true),
+        ..GOOD
+    });
+    for also in [&[][..], &["TREAT"], &["PUBHLTH", "TREAT"]] {
+        assert_eq!(asked("HRESCH", Tab::Problems, to_this, also), None);
+    }
+    assert_eq!(asked("PUBHLTH", Tab::Diagnosis, Basis::Gateway, &[]), None);
+    for also in ["TREAT", "HRESCH"] {
+        assert_eq!(
+            asked("PUBHLTH", Tab::Diagnosis, Basis::Gateway, &[also]),
+            Some(Rule::NoStandingRefusal)
+        );
+        let changed = Basis::Consent(Talk {
+            changed_mind: true,
+            to_this_use: Some(true),
+            ..GOOD
+        });
+        assert_eq!(
+            asked("PUBHLTH", Tab::Diagnosis, changed, &[also]),
+            Some(Rule::NoStandingRefusal),
+            "a change of mind about one use is none about another"
+        );
+    }
+}
+
+// Rows of before keep what they said: their refusal was of care
+#[test]
+fn inputs_of_before_are_read() {
+    let text = serde_json::to_string(&good_before()).unwrap();
+    assert!(!text.contains("also_refused"));
+    let read: BeforeInputs = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, good_before());
+}

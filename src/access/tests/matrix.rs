@@ -127,11 +127,14 @@ fn matrix() -> String {
         &'static str,
         fn(&mut BeforeInputs, &mut AfterTraceInputs, &mut AfterSourceInputs),
     );
-    let patients: [Patient; 20] = [
+    let patients: [Patient; 21] = [
         ("adult", |_, _, _| {}),
         ("child", |_, t, _| t.age = Fact::Known(AgeBand::Child)),
         ("refusal stands", |b, _, _| {
             b.refusal_stands = Fact::Known(true)
+        }),
+        ("refused research", |b, _, _| {
+            b.also_refused = vec!["HRESCH".to_owned()];
         }),
         ("not on the worklist", |b, _, _| {
             b.treatment_registered = Fact::Known(false)
@@ -276,7 +279,7 @@ fn other_uses(out: &mut String, register: &crate::register::Register, today: jif
         ..GOOD
     });
     type Patient = (&'static str, fn(&mut BeforeInputs, &mut AfterSourceInputs));
-    let patients: [Patient; 6] = [
+    let patients: [Patient; 7] = [
         ("adult without national opt-out", |_, _| {}),
         ("national opt-out, or never asked about", |_, s| {
             if s.cleared.is_some() {
@@ -293,6 +296,9 @@ fn other_uses(out: &mut String, register: &crate::register::Register, today: jif
         }),
         ("refusal stands", |b, _| {
             b.refusal_stands = Fact::Known(true)
+        }),
+        ("refused care by the same person", |b, _| {
+            b.also_refused = vec!["TREAT".to_owned()];
         }),
         ("restricted", |_, s| {
             s.refusal = Some(SourceRefusal::Restricted)
@@ -375,7 +381,7 @@ fn other_uses(out: &mut String, register: &crate::register::Register, today: jif
     }
 }
 
-fn of_register(
+pub(super) fn of_register(
     register: &crate::register::Register,
     today: jiff::civil::Date,
     username: &str,

@@ -438,3 +438,61 @@ fn a_clock_that_is_moved_back_opens_and_shows_nothing() {
     bench.advance(11);
     assert!(bench.open(ask()).is_ok());
 }
+
+// R077, R171: a "no" is about what was asked, said at once or taken back later: research refused does not stop care, and a
+// change of mind about the one is none about the other
+#[test]
+fn a_no_to_research_does_not_stop_care() {
+    let bench = Bench::ordinary();
+    let mut files = sandbox_files();
+    files.protocols = files.protocols.replacen(
+        "viewer = \"Z9R01\"\npurposes = [\"HRESCH\"]",
+        "viewer = \"Z9H01\"\npurposes = [\"HRESCH\"]",
+        1,
+    );
+    files.protocols = files.protocols.replacen(
+        "research-clinician = [\"problems\", \"medication\"]",
+        "consultant = [\"problems\", \"medication\"]",
+        1,
+    );
+    let register = Register::read(&files, TODAY).unwrap();
+    bench.register.replace(register);
+    let study = |change: fn(&mut ConsentTalk)| {
+        let mut study = ask();
+        study.clinician.purposes = vec!["HRESCH".to_owned()];
+        study.tabs = Some([Tab::Problems].into_iter().collect());
+        talk(&mut study, |t| {
+            t.purpose = Some("HRESCH".to_owned());
+            change(t);
+        });
+        study
+    };
+    let no = |t: &mut ConsentTalk| t.answer = Some("no".to_owned());
+    let care = bench.open(ask()).unwrap();
+    assert_eq!(
+        reason(bench.open(study(no)).unwrap_err()),
+        "consent-declined"
+    );
+    assert_eq!(
+        reason(bench.open(study(|_| {})).unwrap_err()),
+        "refusal-stands"
+    );
+    let readable = |open: &OpenOccasion| bench.occasions.check(&open.id, bench.now()).is_ok();
+    assert!(readable(&care), "care goes on");
+    assert!(bench.open(ask()).is_ok());
+    assert!(bench.open(emergency()).is_ok());
+
+    let asked_again = bench.open(study(|t| t.changed_mind = Some(true))).unwrap();
+    let mut refused = ask();
+    talk(&mut refused, no);
+    assert_eq!(reason(bench.open(refused).unwrap_err()), "consent-declined");
+    assert!(!readable(&care), "care is over");
+    assert!(readable(&asked_again));
+    let another = study(|t| t.changed_mind = Some(true));
+    assert!(bench.open(another).is_ok());
+    assert_eq!(
+        reason(bench.open(ask()).unwrap_err()),
+        "refusal-stands",
+        "a yes to research is none to care"
+    );
+}

@@ -71,6 +71,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "refresh_scope",
         include_str!("../../../migrations/sqlite/0018_refresh_scope.sql"),
     ),
+    (
+        19,
+        "refusal_purpose",
+        include_str!("../../../migrations/sqlite/0019_refusal_purpose.sql"),
+    ),
 ];
 
 /// Brings the schema to this program's version.

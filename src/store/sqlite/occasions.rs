@@ -7,7 +7,7 @@ use super::SqliteStore;
 use super::values::{Micros, Ods, Patient};
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
-use crate::register::GatewayKind;
+use crate::register::{CARE, GatewayKind};
 use crate::store::{
     AlertRow, LookedAt, OccasionRow, OccasionStore, RefusalRow, StoreError, Stored,
 };
@@ -165,6 +165,13 @@ impl OccasionStore for SqliteStore {
 
     fn look_at_occasion(&self, id: &str, now: Timestamp) -> Result<Option<LookedAt>, StoreError> {
         let decided = super::opt_out::stands("occasion.patient", "occasion.practice");
+        // As [`OccasionRow::is_stopped_by`] has it.
+        let stops = format!(
+            "CASE WHEN occasion.gateway IS NULL THEN refusal.purpose = '{CARE}'
+                  WHEN occasion.gateway = '{}' THEN refusal.purpose = occasion.purpose
+                  ELSE TRUE END",
+            GatewayKind::ExplicitConsent.code()
+        );
         self.readers.with(|connection| {
             connection
                 .prepare_cached(&format!(
@@ -172,7 +179,8 @@ impl OccasionStore for SqliteStore {
                             EXISTS (SELECT 1 FROM refusal
                                     WHERE refusal.patient = occasion.patient AND refusal.viewer = occasion.viewer
                                       AND refusal.clinician = occasion.clinician
-                                      AND lifted_at IS NULL AND until > ?2),
+                                      AND lifted_at IS NULL AND until > ?2
+                                      AND ({stops})),
                             EXISTS (SELECT 1 FROM sharing
                                     WHERE sharing.patient = occasion.patient AND opted_out = 1)
                               OR EXISTS ({decided})
@@ -228,8 +236,8 @@ impl OccasionStore for SqliteStore {
                 .run(move |connection| {
                     connection
                         .prepare_cached(
-                            "INSERT INTO refusal (viewer, clinician, patient, at, until, lifted_at)
-                             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                            "INSERT INTO refusal (viewer, clinician, patient, at, until, lifted_at, purpose)
+                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                         )?
                         .execute(params![
                             row.viewer.0,
@@ -238,6 +246,7 @@ impl OccasionStore for SqliteStore {
                             Micros(row.at),
                             Micros(row.until),
                             row.lifted_at.map(Micros),
+                            row.purpose,
                         ])?;
                     Ok(((), None))
                 })
@@ -245,34 +254,35 @@ impl OccasionStore for SqliteStore {
         })
     }
 
-    fn standing_refusal(
+    fn standing_refusals(
         &self,
         viewer: &OdsCode,
         clinician: &str,
         patient: &PatientId,
         now: Timestamp,
-    ) -> Result<Option<RefusalRow>, StoreError> {
+    ) -> Result<Vec<RefusalRow>, StoreError> {
         self.readers.with(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT at, until FROM refusal
+                    "SELECT at, until, purpose FROM refusal
                      WHERE patient = ?1 AND viewer = ?2 AND clinician = ?3 AND lifted_at IS NULL AND until > ?4
-                     ORDER BY until DESC LIMIT 1",
+                     ORDER BY until DESC",
                 )?
-                .query_row(
+                .query_map(
                     (patient.as_str(), &viewer.0, clinician, Micros(now)),
                     |row| {
                         Ok(RefusalRow {
                             viewer: viewer.clone(),
                             clinician: clinician.to_owned(),
                             patient: patient.clone(),
+                            purpose: row.get(2)?,
                             at: row.get::<_, Micros>(0)?.0,
                             until: row.get::<_, Micros>(1)?.0,
                             lifted_at: None,
                         })
                     },
-                )
-                .optional()
+                )?
+                .collect()
         })
     }
 
@@ -281,21 +291,22 @@ impl OccasionStore for SqliteStore {
         viewer: &'a OdsCode,
         clinician: &'a str,
         patient: &'a PatientId,
+        purpose: &'a str,
         at: Timestamp,
     ) -> Stored<'a, ()> {
         Box::pin(async move {
             let (viewer, clinician) = (viewer.0.clone(), clinician.to_owned());
-            let patient = patient.as_str().to_owned();
+            let (patient, purpose) = (patient.as_str().to_owned(), purpose.to_owned());
             Ok(self
                 .writer
                 .run(move |connection| {
                     connection
                         .prepare_cached(
                             "UPDATE refusal SET lifted_at = ?4
-                             WHERE patient = ?1 AND viewer = ?2 AND clinician = ?3
+                             WHERE patient = ?1 AND viewer = ?2 AND clinician = ?3 AND purpose = ?5
                                AND lifted_at IS NULL AND until > ?4",
                         )?
-                        .execute((&patient, &viewer, &clinician, Micros(at)))?;
+                        .execute((&patient, &viewer, &clinician, Micros(at), &purpose))?;
                     Ok(((), None))
                 })
                 .await?)
