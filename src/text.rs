@@ -39,6 +39,33 @@ pub fn escape(text: &str) -> String {
     quick_xml::escape::escape(text).into_owned()
 }
 
+/// What is wrong with a JSON value, from the reader's own words: the member that is missing, or what was expected in the place of
+/// what was written. What was written is never repeated: it may be about a patient.
+#[must_use]
+pub fn what_was_expected(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    let words = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(words, _)| words);
+    if let Some(member) = words.strip_prefix("missing field ") {
+        return Some(format!("the member {member} is missing"));
+    }
+    let (what, expected) = words.rsplit_once(", expected ")?;
+    // The reader's own words hold no long number; what somebody has written into a name might.
+    let digits = expected.split(|c: char| !c.is_ascii_digit());
+    if digits.map(str::len).any(|run| run > 4) {
+        return None;
+    }
+    let what = if what.starts_with("unknown field") {
+        "a member is none that belongs here"
+    } else if what.starts_with("unknown variant") {
+        "a word is none of those that may stand there"
+    } else {
+        "a value is of the wrong kind"
+    };
+    Some(format!("{what}; expected {expected}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +77,50 @@ mod tests {
         for text in ["0", "zz", "é", "0g"] {
             assert_eq!(unhex(text), None, "{text}");
         }
+    }
+
+    // House rule: errors say what was expected and never what was written
+    #[test]
+    fn what_was_expected_is_said_and_what_was_written_is_not() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        enum Wish {
+            In,
+            Out,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Ask {
+            #[serde(rename = "wish")]
+            _wish: Wish,
+            #[serde(rename = "hours")]
+            _hours: Option<u8>,
+        }
+        let said = |text: &str| {
+            let error = serde_json::from_str::<Ask>(text).unwrap_err();
+            let said = what_was_expected(&error).unwrap_or_default();
+            assert!(!said.contains("9990000018"), "{said}");
+            said
+        };
+        assert_eq!(said("{}"), "the member `wish` is missing");
+        assert_eq!(
+            said(r#"{"wish":"9990000018"}"#),
+            "a word is none of those that may stand there; expected `in` or `out`"
+        );
+        assert_eq!(
+            said(r#"{"9990000018":1}"#),
+            "a member is none that belongs here; expected `wish` or `hours`"
+        );
+        assert_eq!(
+            said(r#"{"wish":"in","hours":"9990000018"}"#),
+            "a value is of the wrong kind; expected u8"
+        );
+        assert_eq!(
+            said("9990000018"),
+            "a value is of the wrong kind; expected struct Ask"
+        );
+        let sly = serde::de::Error::custom("x, expected 9990000018");
+        assert_eq!(what_was_expected(&sly), None);
     }
 
     #[test]

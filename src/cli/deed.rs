@@ -16,6 +16,7 @@ use crate::clock::new_id;
 use crate::fhir::IdKey;
 use crate::occasion::SealKey;
 use crate::oversight::Actor;
+use crate::text::what_was_expected;
 
 /// Longest body, in bytes.
 const MAX_BODY: u64 = 64 * 1024;
@@ -42,9 +43,7 @@ impl Deed {
         let opened = place.open().map_err(|error| error.to_string())?;
         let (ids, seal) = place.keys()?;
         let register = opened.register.current();
-        let actor = Actor::of(&register, username).ok_or_else(|| {
-            format!("the register does not know `{username}`, or has revoked them")
-        })?;
+        let actor = opened.acting(username)?;
         let role = register.users.get(username).map(|user| user.role.clone());
         Ok(Self {
             opened,
@@ -75,6 +74,27 @@ impl Deed {
         entry.role.clone_from(&self.role);
         entry.policy = Some(self.opened.register.current().hash.clone());
         entry
+    }
+
+    /// A body from a file, or from standard input; one that is refused is in the trail before (R120).
+    ///
+    /// # Errors
+    /// In words, with the place; never with what was written there.
+    pub async fn body<T: DeserializeOwned>(
+        &self,
+        file: Option<&PathBuf>,
+        command: &str,
+    ) -> Result<T, String> {
+        match body(file) {
+            Ok(read) => Ok(read),
+            Err(error) => {
+                let mut entry = self.entry("oversight-act", command);
+                entry.failure = Some("invalid-request".to_owned());
+                let written = self.opened.store.write(entry).await;
+                written.map_err(|error| error.to_string())?;
+                Err(error)
+            }
+        }
     }
 
     /// Prints what was seen or done, one JSON object a line; a reading and a refusal are in the trail before (R120, R125).
@@ -120,7 +140,7 @@ impl Deed {
 ///
 /// # Errors
 /// In words, with the place; never with what was written there.
-pub fn body<T: DeserializeOwned>(file: Option<&PathBuf>) -> Result<T, String> {
+fn body<T: DeserializeOwned>(file: Option<&PathBuf>) -> Result<T, String> {
     let read = |from: &mut dyn std::io::Read| {
         let mut text = String::new();
         from.take(MAX_BODY)
@@ -137,8 +157,9 @@ pub fn body<T: DeserializeOwned>(file: Option<&PathBuf>) -> Result<T, String> {
         _ => read(&mut std::io::stdin().lock())?,
     };
     serde_json::from_str(&text).map_err(|error| {
+        let why = what_was_expected(&error).map_or_else(String::new, |why| format!("; {why}"));
         format!(
-            "not the JSON object that this command takes (line {}, column {}); docs/oversight-stages.md shows it",
+            "not the JSON object that this command takes (line {}, column {}){why}; docs/oversight-stages.md shows it",
             error.line(),
             error.column()
         )

@@ -1,6 +1,7 @@
 //! `openmig explain`: a past decision from the trail, rule by rule, or a question that begins with "what if". Asks nobody.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -18,7 +19,7 @@ use crate::audit::reader::{AuditReader, Filter};
 use crate::fhir::{IdKey, PatientId};
 use crate::occasion::RegisterView;
 use crate::oversight::difference::{CONSENT, OVERRIDE, changes};
-use crate::oversight::explain::{explain, moment, outcome, rules, stage, what_if};
+use crate::oversight::explain::{explain, moment, other_use, outcome, rules, stage, what_if};
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::{GatewayKind, Register, RegisterFiles, use_of};
 use crate::sandbox::population;
@@ -43,7 +44,7 @@ pub struct ExplainCommand {
     /// Viewing organisation (ODS code)
     #[arg(long)]
     organisation: Option<String>,
-    /// NHS number or FHIR id
+    /// FHIR id or NHS number; `-` reads it from standard input, because a command line is seen by everybody who may list processes
     #[arg(long)]
     patient: Option<String>,
     /// Code of the tab
@@ -104,6 +105,9 @@ enum SharingSaid {
     OptedOut,
     Unknown,
 }
+
+/// No id and no NHS number is longer, spaces included.
+const LONGEST_ID: u64 = 256;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -170,6 +174,7 @@ fn past(place: &Place, row: Uuid) -> Result<(String, bool), Failure> {
         well &= one.same;
         writeln!(out, "\n{}:", stage(&record.inputs))?;
         out.push_str(&rules(&record.rules));
+        out.push_str(&other_use(&record.inputs).unwrap_or_default());
         if let Some(protocol) = &record.protocol {
             let law = record.law.as_ref().map_or_else(String::new, |law| {
                 format!(
@@ -263,7 +268,12 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
     } = command.place.open()?;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let (user, viewer) = (text(&command.user), OdsCode(text(&command.organisation)));
-    let asked = text(&command.patient);
+    let asked = match command.patient.as_deref() {
+        Some("-") => std::io::read_to_string(std::io::stdin().lock().take(LONGEST_ID))?
+            .trim()
+            .to_owned(),
+        given => given.unwrap_or_default().to_owned(),
+    };
     let tab = Tab::from_code(&text(&command.tab)).ok_or("there is no such tab")?;
     let number = NhsNumber::parse(&asked).ok();
     let patient = match &number {
@@ -273,6 +283,10 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
     .ok_or("the patient is neither an NHS number nor a FHIR id of this gateway")?;
     let facts = &command.facts;
     let (practice, from) = practice(command, &patient, number.as_ref(), store.as_ref())?;
+    let decided = match &practice {
+        Some(practice) => store.decided_opt_out(&patient, practice)?,
+        None => None,
+    };
     let now = clock.now();
     let (current, holds) = (register.current(), register.holds(now)?);
     let view = RegisterView {
@@ -341,6 +355,8 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
         fully_registered: Fact::Known(!facts.not_fully_registered),
         restricted: Fact::Known(facts.restricted),
         sharing: match facts.sharing {
+            // As when it is decided in earnest: what a practice granted here stands, whatever its system says.
+            _ if decided.is_some() => Fact::Known(SharingFact::OptedOut),
             SharingSaid::Implied => Fact::Known(SharingFact::Implied),
             SharingSaid::Express => Fact::Known(SharingFact::Express),
             SharingSaid::OptedOut => Fact::Known(SharingFact::OptedOut),
@@ -374,12 +390,13 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
             stage(inputs).replace(" was", " is").replace(" had", " has")
         )?;
         out.push_str(&rules(&decision.rules));
+        out.push_str(&other_use(inputs).unwrap_or_default());
         refused = decision.denied_by().map(|rule| inputs.reason(rule));
     }
     writeln!(
         out,
         "\nfrom the register, the holds and the store: everything about the organisation, the person, the flow, the practice \
-         ({}), standing refusals, remembered opt-outs",
+         ({}), standing refusals, opt-outs granted here or remembered",
         practice.as_ref().map_or("unknown", |ods| &ods.0)
     )?;
     writeln!(out, "the practice is {from}")?;

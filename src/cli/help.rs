@@ -21,11 +21,18 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Take away and give back", &["hold", "opt-out"]),
     (
         "See who looked, and prove it",
-        &["audit", "explain", "report", "extract"],
+        &["audit", "explain", "report", "owed-report", "extract"],
     ),
     (
         "Deal with what came up",
-        &["override", "breach", "investigation", "complaint"],
+        &[
+            "override",
+            "breach",
+            "investigation",
+            "complaint",
+            "notice",
+            "publication",
+        ],
     ),
 ];
 

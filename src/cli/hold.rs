@@ -11,7 +11,6 @@ use jiff::civil::Date;
 use super::place::{Opened, Place, PlaceError};
 use crate::audit::{AuditEntry, AuditError, AuditLog as _, Interaction, Origin, Overseen, What};
 use crate::clock::new_id;
-use crate::oversight::Actor;
 use crate::oversight::holds::{AssuranceGiven, HoldAsk, HoldError, HoldService};
 use crate::record::OdsCode;
 use crate::store::holds::{Held, HoldRow};
@@ -110,7 +109,7 @@ enum Which {
 enum CommandError {
     #[error(transparent)]
     Place(#[from] PlaceError),
-    #[error("the register does not know `{0}`, or has revoked them")]
+    #[error("{0}")]
     Nobody(String),
     #[error(transparent)]
     Hold(#[from] HoldError),
@@ -127,13 +126,15 @@ pub async fn run(command: HoldCommand) -> Result<ExitCode, String> {
 }
 
 async fn act(command: HoldCommand) -> Result<ExitCode, CommandError> {
+    let opened = command.place.open()?;
+    let actor = opened
+        .acting(&command.actor)
+        .map_err(CommandError::Nobody)?;
     let Opened {
         register,
         store,
         clock,
-    } = command.place.open()?;
-    let actor = Actor::of(&register.current(), &command.actor)
-        .ok_or(CommandError::Nobody(command.actor))?;
+    } = opened;
     let service = HoldService::new(
         register,
         std::sync::Arc::clone(&store) as _,
@@ -152,12 +153,29 @@ async fn act(command: HoldCommand) -> Result<ExitCode, CommandError> {
         entry.client = Some("command line".to_owned());
         entry
     };
-    match command.what {
+    let query = match &command.what {
+        What_::Add { .. } => "hold add",
+        What_::Lift { .. } => "hold lift",
+        What_::List { .. } => "hold list",
+        What_::EndProgramme { .. } => "hold end-programme",
+    };
+    let overseen = |entry: &mut AuditEntry, name, other_ids| {
+        entry.clinician = Some(actor.username().to_owned());
+        entry.what = What::Oversight(Overseen {
+            interaction: Interaction {
+                name,
+                kind: None,
+                query: query.to_owned(),
+            },
+            other_ids,
+        });
+    };
+    let done: Result<Vec<String>, HoldError> = match command.what {
         What_::Add { reason, held } => {
             let (held, from) = which(held);
             let ask = HoldAsk { held, reason, from };
-            let row = service.place(&actor, ask, entry()).await?;
-            println!("{}", words(&row));
+            let placed = service.place(&actor, ask, entry()).await;
+            placed.map(|row| vec![words(&row)])
         }
         What_::Lift {
             id,
@@ -170,36 +188,41 @@ async fn act(command: HoldCommand) -> Result<ExitCode, CommandError> {
                 text: assurance,
                 on,
             };
-            let row = service.lift(&actor, &id, given, entry()).await?;
-            println!("{}", words(&row));
+            let lifted = service.lift(&actor, &id, given, entry()).await;
+            lifted.map(|row| vec![words(&row)])
         }
-        What_::List { all } => {
-            let rows = service.list(&actor, !all)?;
-            // Who looked at what is held is in the trail before it is shown (R120).
-            let mut read = entry();
-            read.clinician = Some(actor.username().to_owned());
-            read.what = What::Oversight(Overseen {
-                interaction: Interaction {
-                    name: "oversight-read",
-                    kind: None,
-                    query: "hold list".to_owned(),
-                },
-                other_ids: rows.iter().map(|row| format!("Hold/{}", row.id)).collect(),
-            });
-            store.write(read).await?;
-            if rows.is_empty() {
-                println!("nothing is held");
+        What_::List { all } => match service.list(&actor, !all) {
+            Ok(rows) => {
+                // Who looked at what is held is in the trail before it is shown (R120).
+                let mut read = entry();
+                let ids = rows.iter().map(|row| format!("Hold/{}", row.id)).collect();
+                overseen(&mut read, "oversight-read", ids);
+                store.write(read).await?;
+                Ok(match rows.as_slice() {
+                    [] => vec!["nothing is held".to_owned()],
+                    rows => rows.iter().map(words).collect(),
+                })
             }
-            for row in &rows {
-                println!("{}", words(row));
-            }
-        }
+            Err(error) => Err(error),
+        },
         What_::EndProgramme { reason, .. } => {
-            let (row, head) = service.end_programme(&actor, &reason, entry()).await?;
-            println!("{}", words(&row));
-            if let Some(head) = head {
-                println!("keep this elsewhere, it seals the trail: {head}");
-            }
+            let ended = service.end_programme(&actor, &reason, entry()).await;
+            ended.map(|(row, head)| {
+                let seal =
+                    head.map(|head| format!("keep this elsewhere, it seals the trail: {head}"));
+                std::iter::once(words(&row)).chain(seal).collect()
+            })
+        }
+    };
+    match done {
+        Ok(lines) => lines.iter().for_each(|line| println!("{line}")),
+        Err(error) => {
+            // What is refused is in the trail like what is done (R120).
+            let mut refused = entry();
+            overseen(&mut refused, "oversight-act", Vec::new());
+            refused.failure = Some("not-done".to_owned());
+            store.write(refused).await?;
+            return Err(error.into());
         }
     }
     Ok(ExitCode::SUCCESS)

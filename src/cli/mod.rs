@@ -133,6 +133,12 @@ enum Command {
     Investigation(oversight::CaseCommand),
     /// Complaints: list them, show one, take a step
     Complaint(oversight::CaseCommand),
+    /// Yearly reports to the oversight group: list them, show one, begin one, judge, submit, receive
+    OwedReport(oversight::CaseCommand),
+    /// Information for patients: which version is published where
+    Publication(oversight::CaseCommand),
+    /// Notices: what one has been told, that it is read, sending again what was given up
+    Notice(oversight::NoticeCommand),
     /// Counts through an anonymised flow, and nothing else
     Extract(oversight::ExtractCommand),
     /// The audit trail: verify it, sign its head, prove that nothing before was changed, check what was handed out
@@ -239,6 +245,9 @@ pub fn run() -> ExitCode {
         Command::Breach(command) => block_on(oversight::case("breaches", command)),
         Command::Investigation(command) => block_on(oversight::case("investigations", command)),
         Command::Complaint(command) => block_on(oversight::case("complaints", command)),
+        Command::OwedReport(command) => block_on(oversight::case("owed-reports", command)),
+        Command::Publication(command) => block_on(oversight::case("publications", command)),
+        Command::Notice(command) => block_on(oversight::notices(command)),
         Command::Extract(command) => block_on(oversight::extract(command)),
         Command::NationalOptOut(command) => {
             block_on(async move { national::run(command).await.map(drop) })
@@ -274,7 +283,7 @@ fn check(what: &Check) -> ExitCode {
             match crate::register::Register::load(folder, today) {
                 Ok(register) => {
                     println!(
-                        "{} organisations, {} users, {} clients, {} protocols; hash {}",
+                        "the register is valid: {} organisations, {} users, {} clients, {} protocols; hash {}",
                         register.organisations.len(),
                         register.users.len(),
                         register.clients.len(),
@@ -296,7 +305,11 @@ fn check(what: &Check) -> ExitCode {
             };
             match list {
                 Ok(list) => {
-                    println!("{} lines; version {}", list.rows().len(), list.version());
+                    println!(
+                        "the exclusion list is whole: {} lines; version {}",
+                        list.rows().len(),
+                        list.version()
+                    );
                     ExitCode::SUCCESS
                 }
                 Err(error) => fail(&error, 2),

@@ -7,8 +7,8 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::place::{Opened, Place};
-use crate::oversight::Actor;
-use crate::oversight::national::{Checked, load, parse};
+use crate::audit::AuditLog as _;
+use crate::oversight::national::{Checked, load, parse, refused};
 
 /// Arguments of `openmig national-opt-out`.
 #[derive(Debug, Args)]
@@ -35,33 +35,34 @@ pub struct NationalCommand {
 /// In words, without a number.
 pub async fn run(command: NationalCommand) -> Result<ExitCode, String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
-    let Opened {
-        register,
-        store,
-        clock,
-    } = command.place.open().map_err(|e| words(&e))?;
+    let opened = command.place.open().map_err(|e| words(&e))?;
+    let actor = opened.acting(&command.actor)?;
+    let Opened { store, clock, .. } = opened;
     let (ids, _) = command.place.keys()?;
-    let actor = Actor::of(&register.current(), &command.actor).ok_or_else(|| {
-        format!(
-            "the register does not know `{}`, or has revoked them",
-            command.actor
-        )
-    })?;
     let read = |path: &PathBuf| {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     };
     let now = clock.now();
-    let checked = Checked {
-        asked: read(&command.asked)?,
-        clear: read(&command.answer)?,
-        at: command.at.unwrap_or(now),
+    let done = async {
+        let checked = Checked {
+            asked: read(&command.asked)?,
+            clear: read(&command.answer)?,
+            at: command.at.unwrap_or(now),
+        };
+        let asked = checked.asked.len();
+        let clear = load(&*store, &ids, &actor, checked, now).await;
+        clear.map(|clear| (clear, asked)).map_err(|e| words(&e))
+    }
+    .await;
+    let (clear, asked) = match done {
+        Ok(counts) => counts,
+        Err(why) => {
+            let written = store.write(refused(now, &actor)).await;
+            return Err(written.err().map_or(why, |e| words(&e)));
+        }
     };
-    let asked = checked.asked.len();
-    let clear = load(&*store, &ids, &actor, checked, now)
-        .await
-        .map_err(|e| words(&e))?;
     println!(
         "{clear} of {asked} have no national data opt-out; the others are not shown to flows under section 251"
     );

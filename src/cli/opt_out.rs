@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::deed::{Deed, body};
+use super::deed::Deed;
 use super::place::Place;
 use crate::fhir::to_json;
 use crate::oversight::opt_out::{NewOptOut, OptOutReview, OptOuts};
@@ -74,13 +74,13 @@ pub async fn run(command: OptOutCommand) -> Result<(), String> {
     match command.what {
         Step::Request { file } => {
             let name = "opt-out request";
-            let new: NewOptOut = body(file.as_ref())?;
+            let new: NewOptOut = deed.body(file.as_ref(), name).await?;
             let done = service.request(&deed.actor, new, act(name)).await;
             deed.finish(done.map(|view| vec![view]), name, false).await
         }
         Step::Review { id, file } => {
             let name = "opt-out review";
-            let review: OptOutReview = body(file.as_ref())?;
+            let review: OptOutReview = deed.body(file.as_ref(), name).await?;
             let done = service.review(&deed.actor, &id, review, act(name)).await;
             deed.finish(done.map(|view| vec![view]), name, false).await
         }

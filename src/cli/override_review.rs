@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
-use super::deed::{Deed, body};
+use super::deed::Deed;
 use super::place::Place;
 use crate::oversight::override_review::{NewReview, OverrideReviews};
 use crate::record::OdsCode;
@@ -74,12 +74,15 @@ pub async fn run(command: OverrideCommand) -> Result<(), String> {
         }
         Step::Review { id, file } => {
             let name = "override review";
-            let review: NewReview = body(file.as_ref())?;
+            let review: NewReview = deed.body(file.as_ref(), name).await?;
             let entry = deed.entry("oversight-act", name);
             let done = service.review(&deed.actor, &id, review, entry).await;
             deed.finish(done.map(|view| vec![view]), name, false).await
         }
         Step::Report { viewer, from, to } => {
+            if from > to {
+                return Err("the period ends before it begins".to_owned());
+            }
             // Whole days of London: from the first's midnight to that after the last.
             let midnight = |day: Date| {
                 day.to_zoned(london())

@@ -75,13 +75,16 @@ pub struct ReportCommand {
     /// Size of the sample (access-audit)
     #[arg(long)]
     size: Option<u32>,
+    /// Begin the yearly report of this period instead (access-audit, overrides, complaints): it is then judged and submitted by `owed-report`
+    #[arg(long, requires_all = ["from", "to"])]
+    begin: bool,
     /// Its shape; a page to print (html) where nothing is said, JSON where there is nothing else
     #[arg(long, value_enum)]
     format: Option<Shape>,
 }
 
 /// Every report.
-const REPORTS: [&str; 14] = [
+const REPORTS: [&str; 15] = [
     "access-audit",
     "complaints",
     "due",
@@ -91,6 +94,7 @@ const REPORTS: [&str; 14] = [
     "gateways",
     "misuse",
     "opt-outs",
+    "other-uses",
     "overrides",
     "patient-information",
     "quality",
@@ -98,7 +102,7 @@ const REPORTS: [&str; 14] = [
     "undelivered",
 ];
 /// Those that are JSON alone.
-const JSON_ALONE: [&str; 5] = ["evidence", "export", "opt-outs", "overrides", "quality"];
+const JSON_ALONE: [&str; 2] = ["evidence", "export"];
 
 /// Arguments of `openmig breach` and its like.
 #[derive(Debug, Args)]
@@ -123,6 +127,35 @@ enum CaseDeed {
     /// Take a step: a JSON object, read from standard input
     Step {
         /// The case's id
+        id: String,
+    },
+}
+
+/// Arguments of `openmig notice`.
+#[derive(Debug, Args)]
+pub struct NoticeCommand {
+    #[command(flatten)]
+    who: Who,
+    #[command(subcommand)]
+    what: NoticeDeed,
+}
+
+#[derive(Debug, Subcommand)]
+enum NoticeDeed {
+    /// What one has been told, and how far each way of telling has come
+    List {
+        /// Only what nobody has read yet
+        #[arg(long)]
+        open: bool,
+    },
+    /// Say that it is read
+    Acknowledge {
+        /// Its id
+        id: String,
+    },
+    /// Send again what was given up
+    Retry {
+        /// Its id
         id: String,
     },
 }
@@ -179,6 +212,19 @@ pub async fn report(command: ReportCommand) -> Result<(), String> {
         let path = vec!["reports".to_owned(), command.name];
         return call(&command.who, Method::POST, path, Vec::new(), body).await;
     }
+    if command.begin {
+        let path = vec!["reports".to_owned(), command.name];
+        let body = serde_json::json!({
+            "from": command.from, "to": command.to, "seed": command.seed, "size": command.size,
+        });
+        let given = body.as_object().into_iter().flatten();
+        let body: serde_json::Map<_, _> = given
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let body = serde_json::Value::Object(body).to_string().into_bytes();
+        return call(&command.who, Method::POST, path, Vec::new(), body).await;
+    }
     let mut query = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
         query.extend(value.map(|value| (name.to_owned(), value)));
@@ -208,6 +254,29 @@ pub async fn case(kind: &str, command: CaseCommand) -> Result<(), String> {
         CaseDeed::Step { id } => (Method::POST, vec![kind, id], input()?),
     };
     call(&command.who, method, path, Vec::new(), body).await
+}
+
+/// Runs `openmig notice`.
+///
+/// # Errors
+/// In words.
+pub async fn notices(command: NoticeCommand) -> Result<(), String> {
+    let one = |id: String, deed: &str| vec!["notices".to_owned(), id, deed.to_owned()];
+    let (method, path, query, body) = match command.what {
+        NoticeDeed::List { open } => {
+            let open = open.then(|| ("open".to_owned(), "true".to_owned()));
+            let path = vec!["notices".to_owned()];
+            (Method::GET, path, open.into_iter().collect(), Vec::new())
+        }
+        NoticeDeed::Acknowledge { id } => (
+            Method::POST,
+            one(id, "acknowledge"),
+            Vec::new(),
+            b"{}".to_vec(),
+        ),
+        NoticeDeed::Retry { id } => (Method::POST, one(id, "retry"), Vec::new(), b"{}".to_vec()),
+    };
+    call(&command.who, method, path, query, body).await
 }
 
 /// Runs `openmig extract`.
@@ -255,7 +324,14 @@ async fn call(
     let holds = register.holds(now).map_err(|error| error.to_string())?;
     let person = bound(&current, &who.actor, organisation.as_ref())
         .filter(|_| !holds.users.contains(&who.actor))
-        .ok_or("this is nobody with a duty of oversight there")?;
+        .ok_or_else(|| {
+            let hint = if who.organisation.is_none() {
+                "; who acts for an organisation names it with --for"
+            } else {
+                ""
+            };
+            format!("this is nobody with a duty of oversight there{hint}")
+        })?;
     let api = crate::gateway::oversight_api(register, &store, seal.into(), ids, clock, parts);
     let mut call = Call {
         overseer: Overseer {

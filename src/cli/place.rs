@@ -12,6 +12,7 @@ use crate::fhir::IdKey;
 use crate::labelling::{ExclusionList, ExclusionsHandle};
 use crate::mapping::Tables;
 use crate::occasion::SealKey;
+use crate::oversight::Actor;
 use crate::record::date::london;
 use crate::register::{Register, RegisterErrors, RegisterHandle};
 use crate::sandbox::run::ID_KEY;
@@ -58,6 +59,20 @@ pub struct Opened {
     pub store: Arc<SqliteStore>,
     /// The machine's clock.
     pub clock: SharedClock,
+}
+
+impl Opened {
+    /// The person of the register who acts: neither revoked there nor by a hold (R108).
+    ///
+    /// # Errors
+    /// In words.
+    pub fn acting(&self, username: &str) -> Result<Actor, String> {
+        let holds = self.register.holds(self.clock.now());
+        let holds = holds.map_err(|error| error.to_string())?;
+        Actor::of(&self.register.current(), username)
+            .filter(|_| !holds.users.contains(username))
+            .ok_or_else(|| format!("the register does not know `{username}`, or they are revoked"))
+    }
 }
 
 impl Place {

@@ -229,7 +229,8 @@ fn words(tried: &Tried, all: usize) -> String {
         let _ = write!(text, " now sees {}", tabs(tried.gained));
     }
     if !tried.lost.is_empty() {
-        let _ = write!(text, " no longer sees {}", tabs(tried.lost));
+        let and = if tried.gained.is_empty() { "" } else { " and" };
+        let _ = write!(text, "{and} no longer sees {}", tabs(tried.lost));
         if let Some(rule) = tried.refused_by {
             let _ = write!(text, " ({}, {})", rule.code(), rule.source());
         }
@@ -246,6 +247,7 @@ fn words(tried: &Tried, all: usize) -> String {
 mod tests {
     use super::*;
     use crate::sandbox::register::tests::{TODAY, sandbox_register};
+    use crate::tabs::catalogue::Tab;
 
     // R151, R167: what a change does is told in words and tried on the sandbox's people
     #[test]
@@ -273,6 +275,16 @@ mod tests {
         );
         assert!(one.patients.contains(&"9990000387".to_owned()));
         assert!(!one.patients.contains(&"9990000018".to_owned()));
+        let mut other = old.clone();
+        let flow = other.protocols.get_mut("university-hospitals-1").unwrap();
+        let nurse = [Tab::Summary, Tab::Problems].into_iter().collect();
+        flow.roles.insert("nurse".to_owned(), nurse);
+        let swapped = try_out(&old, &other, TODAY, &patients);
+        let text = words(swapped.first().unwrap(), patients.len());
+        assert!(
+            text.contains("now sees problems and no longer sees medication, risks-and-warnings"),
+            "{text}"
+        );
         // who sees nothing anyway loses nothing
         assert!(
             !tried

@@ -473,3 +473,47 @@ fn a_restricted_record_is_very_restricted() {
         assert_eq!(security(it)[0].1, "V");
     }
 }
+
+// R051, R204: what has no national code is counted for the practice by terminology, withheld or not, with nothing of the entry
+#[test]
+fn what_has_no_national_code_is_counted_for_the_practice() {
+    let local = |mut it: crate::mapping::Mapped| {
+        it.checkable = crate::mapping::Checkable::LocalOnly;
+        it
+    };
+    let problem =
+        |name: &str, system: &str| local(f::problem(name, system, "SECRET1", "2020-01-01"));
+    let own_name = format!("{}/9990000018", system::EMIS_LOCAL);
+    let resources = || {
+        vec![
+            f::patient(),
+            f::problem("national", system::READ_V2, "H33..", "2020-01-01"),
+            problem("one", system::EMIS_LOCAL),
+            problem("two", &own_name),
+            problem("three", "https://example.org/9990000018"),
+        ]
+    };
+    let counted = |family| {
+        let record = f::labelled(f::record(family, resources()));
+        let lines = record.report().unmapped.iter();
+        lines
+            .map(|line| (line.path.clone(), line.reason.clone(), line.count))
+            .collect::<Vec<_>>()
+    };
+    let line = |path: &str, reason: &str, count| (path.to_owned(), reason.to_owned(), count);
+    assert_eq!(
+        counted(SourceFamily::Emis),
+        [
+            line("Condition/emis-local-codes", "unmapped-code-withheld", 2),
+            line("Condition/other", "unmapped-code-withheld", 1),
+        ]
+    );
+    // Where no list applies, nothing is withheld for it, and the practice hears of it all the same.
+    assert_eq!(
+        counted(SourceFamily::SystmOne),
+        [
+            line("Condition/emis-local-codes", "unmapped-code", 2),
+            line("Condition/other", "unmapped-code", 1),
+        ]
+    );
+}

@@ -10,10 +10,10 @@ use super::meta::{
     Confidentiality, contains_others, id_of, kind_of, labelled_by_source, meta_mut, write_labels,
 };
 use super::reason::Reason;
-use super::report::WithheldReport;
+use super::report::{UNMAPPED, UNMAPPED_WITHHELD, WithheldReport, terminology};
 use crate::fhir::{Kind, Resource};
 use crate::mapping::{Checkable, Mapped};
-use crate::record::{Restriction, SourceFamily, Standing};
+use crate::record::{LossTally, Restriction, SourceFamily, Standing};
 
 /// What restricts the resources of one record, as far as they have been seen.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub struct Labeller<'l> {
     restricted: bool,
     classifier: String,
     own: HashMap<Box<str>, Node>,
+    unmapped: LossTally,
     report: WithheldReport,
 }
 
@@ -43,6 +44,7 @@ impl<'l> Labeller<'l> {
             restricted: standing.restricted,
             classifier: format!("OpenMIG, exclusion list {}", list.version()),
             own: HashMap::new(),
+            unmapped: LossTally::default(),
             report: WithheldReport {
                 list_version: list_applied.then(|| list.version().to_owned()),
                 ..WithheldReport::default()
@@ -63,6 +65,18 @@ impl<'l> Labeller<'l> {
     pub fn see(&mut self, mapped: &Mapped) -> Result<(), LabelError> {
         check(mapped)?;
         let mut reasons = own_reasons(mapped, self.list_applied.then_some(self.list));
+        if !can_be_checked(mapped) {
+            let withheld = reasons.contains(&Reason::Uncheckable);
+            let system = mapped.codings.first().map(|(system, _)| system.as_str());
+            self.unmapped.add(
+                &format!("{}/{}", mapped.kind.name(), terminology(system)),
+                if withheld {
+                    UNMAPPED_WITHHELD
+                } else {
+                    UNMAPPED
+                },
+            );
+        }
         if self.restricted {
             reasons.push(Reason::RestrictedRecord);
         }
@@ -119,7 +133,10 @@ impl<'l> Labeller<'l> {
     /// What stays behind and why, for the practice.
     #[must_use]
     pub fn into_report(self) -> WithheldReport {
-        self.report
+        WithheldReport {
+            unmapped: self.unmapped.into_counts(),
+            ..self.report
+        }
     }
 }
 
@@ -176,15 +193,19 @@ fn own_reasons(mapped: &Mapped, list: Option<&ExclusionList>) -> Vec<Reason> {
             withheld: category.is_none_or(|it| it.withhold),
         });
     }
-    let checkable = match mapped.checkable {
-        Checkable::NoCode => !must_have_code(mapped.kind),
-        Checkable::LocalOnly => mapped.kind.is_supporting(),
-        Checkable::National => is_checked(mapped),
-    };
-    if !checkable && list.uncheckable().withholds(&mapped.sections) {
+    if !can_be_checked(mapped) && list.uncheckable().withholds(&mapped.sections) {
         reasons.push(Reason::Uncheckable);
     }
     reasons
+}
+
+/// It has a code that the list can be asked about, or is of a kind that needs none.
+fn can_be_checked(mapped: &Mapped) -> bool {
+    match mapped.checkable {
+        Checkable::NoCode => !must_have_code(mapped.kind),
+        Checkable::LocalOnly => mapped.kind.is_supporting(),
+        Checkable::National => is_checked(mapped),
+    }
 }
 
 /// It has a national code, hence the list has been asked about it.

@@ -25,4 +25,4 @@ pub use meta::Confidentiality;
 pub(crate) use meta::clear_labels;
 pub use policy::{Category, UncheckablePolicy};
 pub use reason::Reason;
-pub use report::{WithheldEntry, WithheldReport};
+pub use report::{UNMAPPED, UNMAPPED_WITHHELD, WithheldEntry, WithheldReport};

@@ -3,6 +3,39 @@
 use std::collections::BTreeMap;
 
 use crate::fhir::Kind;
+use crate::record::LossCount;
+use crate::record::code::system;
+
+/// An entry whose code no national terminology has, so that no list can be asked about it: shown all the same.
+pub const UNMAPPED: &str = "unmapped-code";
+/// The same, and withheld for it, as the policy says for where it stands.
+pub const UNMAPPED_WITHHELD: &str = "unmapped-code-withheld";
+/// The word for entries that have a term and no code at all.
+const NO_CODE: &str = "no-code";
+
+/// The terminology of a code as the practice's report names it. A name that a source made up is not repeated.
+pub(super) fn terminology(uri: Option<&str>) -> &'static str {
+    const KNOWN: [(&str, &str); 10] = [
+        (system::SNOMED, "snomed-ct"),
+        (system::READ_V2, "read-v2"),
+        (system::CTV3, "ctv3"),
+        (system::READ_4BYTE, "read-4-byte"),
+        (system::EMIS_SNOMED, "emis-snomed"),
+        (system::EMIS_DRUG, "emis-drug-codes"),
+        (system::EGTON, "egton-codes"),
+        (system::MULTILEX, "multilex"),
+        (system::TPP_LOCAL, "tpp-local-codes"),
+        (system::EMIS_LOCAL, "emis-local-codes"),
+    ];
+    let Some(uri) = uri else { return NO_CODE };
+    let own = uri
+        .strip_prefix(system::EMIS_LOCAL)
+        .is_some_and(|rest| rest.starts_with('/'));
+    KNOWN.iter().find(|(known, _)| *known == uri).map_or(
+        if own { "emis-local-codes" } else { "other" },
+        |(_, name)| name,
+    )
+}
 
 /// The practice's report of one look-up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -13,6 +46,9 @@ pub struct WithheldReport {
     pub counts: BTreeMap<String, usize>,
     /// Each of them.
     pub entries: Vec<WithheldEntry>,
+    /// What has a code that no national terminology has, withheld or not: FHIR type and terminology as the place, with
+    /// [`UNMAPPED`] or [`UNMAPPED_WITHHELD`] as the reason. No code, no term, no entry.
+    pub unmapped: Vec<LossCount>,
 }
 
 /// One withheld resource. Its native id finds it in the practice's own system; no code or term of it is here.

@@ -336,7 +336,8 @@ impl LookUp {
         };
         let mapping = Mapping::new(record, &context);
         let released = release(mapping, exclusions, rules).map_err(|e| refused(&e))?;
-        let losses = released.losses().to_vec();
+        // What has no national code is told beside what was lost: R051, R204.
+        let losses = [released.losses(), &released.report().unmapped].concat();
         let held = HeldAsk {
             retrieved_at,
             wording: &self.parts.wording,

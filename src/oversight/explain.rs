@@ -9,6 +9,7 @@ use crate::access::{Decision, DecisionRecord, Inputs, Rule, RuleOutcome};
 use crate::audit::reader::{AuditReader, Filter, StoredEvent};
 use crate::occasion::{RegisterView, digest_of};
 use crate::record::OdsCode;
+use crate::register::use_of;
 use crate::store::StoreError;
 use crate::tabs::catalogue::TabSet;
 
@@ -241,6 +242,23 @@ pub fn rules(rules: &[(Rule, RuleOutcome)]) -> String {
         out.push('\n');
     }
     out
+}
+
+/// What has to be said beside the rules where the purpose is not direct care: they are the same rules, and pass for another reason.
+#[must_use]
+pub fn other_use(inputs: &Inputs) -> Option<String> {
+    let purposes = match inputs {
+        Inputs::Before(before) => &before.purposes,
+        Inputs::OnRead(read) => &read.purposes,
+        Inputs::AfterTrace(_) | Inputs::AfterSource(_) => return None,
+    };
+    let purpose = use_of(purposes);
+    let gateway = inputs.decide().gateway?;
+    Some(format!(
+        "  for {purpose}, which is not direct care: `purpose-direct-care` passes where the organisation has a flow for this one use; its \
+         legal gateway ({}) says whether consent is asked for\n",
+        gateway.code()
+    ))
 }
 
 /// How a decision came out, in words.

@@ -201,8 +201,11 @@ impl HoldService {
     /// The holds that this person may know of: the group all of them, others those of their own organisations; the oldest first.
     ///
     /// # Errors
-    /// The store failed.
+    /// They have no duty of oversight, or the store failed.
     pub fn list(&self, actor: &Actor, standing_only: bool) -> Result<Vec<HoldRow>, HoldError> {
+        if actor.duties().next().is_none() {
+            return Err(NotAllowed.into());
+        }
         let register = self.register.current();
         let mut rows = self.store.holds(standing_only)?;
         rows.retain(|row| self.concerns(actor, &register, row));

@@ -9,7 +9,9 @@ use super::cases::File;
 use super::cases::publication::Publication;
 use super::reports::sheet::{Sheet, Table, page};
 use crate::record::OdsCode;
-use crate::register::{Organisation, OrganisationKind, Protocol, Register};
+use crate::register::{
+    ComplaintsFirst, GatewayKind, Organisation, OrganisationKind, Protocol, Register,
+};
 use crate::text::{escape, hex};
 
 /// One organisation that may look, with what for.
@@ -107,12 +109,16 @@ pub fn html(register: &Register, practice: Option<&Organisation>, today: Date) -
             .collect();
         format!("<ul>\n{items}</ul>\n")
     };
+    // What this practice has declined is no use of its patients' records (R165).
+    let agreed = |flow: &Protocol| practice.is_none_or(|practice| !practice.declines(&flow.id));
     let viewers = list(
         facts
             .viewers
             .iter()
+            .filter(|viewer| viewer.flows.iter().any(|flow| agreed(flow)))
             .map(|viewer| {
-                let why: Vec<String> = viewer.flows.iter().map(|flow| escape(&flow.why)).collect();
+                let flows = viewer.flows.iter().filter(|flow| agreed(flow));
+                let why: Vec<String> = flows.map(|flow| escape(&flow.why)).collect();
                 let sites: Vec<String> = viewer
                     .organisation
                     .sites
@@ -125,19 +131,25 @@ pub fn html(register: &Register, practice: Option<&Organisation>, today: Date) -
                     format!(" ({})", sites.join(", "))
                 };
                 format!(
-                    "<strong>{}</strong>{sites}: {}",
+                    "<strong>{}</strong>{sites}{}: {}",
                     escape(&viewer.organisation.name),
+                    if viewer.organisation.is_stopped() {
+                        ", suspended: may not look at present"
+                    } else {
+                        ""
+                    },
                     why.join("; ")
                 )
             })
             .collect(),
     );
-    let uses = if facts.other_uses.is_empty() {
+    let uses = if !facts.other_uses.iter().any(|flow| agreed(flow)) {
         "<p>Your record is used through this service for your own care only, and for nothing else.</p>\n".to_owned()
     } else {
         let uses = facts
             .other_uses
             .iter()
+            .filter(|flow| agreed(flow))
             .filter_map(|flow| {
                 let gateway = flow.gateway.as_ref()?;
                 let receiver = register
@@ -145,17 +157,19 @@ pub fn html(register: &Register, practice: Option<&Organisation>, today: Date) -
                     .get(&flow.viewer)
                     .map_or(flow.viewer.0.as_str(), |viewer| viewer.name.as_str());
                 Some(format!(
-                    "{}: {} On what basis: {}, until {}.",
+                    "{}: {} On what basis: {}, until {}. {}",
                     escape(receiver),
                     escape(&flow.why),
                     escape(gateway.kind.words()),
-                    gateway.until
+                    gateway.until,
+                    whether_asked(gateway.kind)
                 ))
             })
             .collect();
         format!(
             "<p>Besides your own care, these uses are agreed and in force. Where it says \u{201c}anonymised\u{201d}, your practice's \
-             data processor makes numbers of it, in which nobody can be known, and nothing else leaves.</p>\n{}",
+             data processor makes numbers of it, in which nobody can be known, and nothing else leaves. Who has opted out of \
+             sharing is in none of the uses that name patients.</p>\n{}",
             list(uses)
         )
     };
@@ -166,11 +180,11 @@ pub fn html(register: &Register, practice: Option<&Organisation>, today: Date) -
                 .contacts
                 .iter()
                 .map(|(office, contact)| {
-                    format!(
-                        "{}: {}",
-                        escape(&office.replace('-', " ")),
-                        escape(&contact.words())
-                    )
+                    let office = match office.as_str() {
+                        "dpo" => "data protection officer".to_owned(),
+                        other => other.replace('-', " "),
+                    };
+                    format!("{}: {}", escape(&office), escape(&contact.words()))
                 })
                 .collect();
             let name = escape(&practice.name);
@@ -201,7 +215,7 @@ pub fn html(register: &Register, practice: Option<&Organisation>, today: Date) -
          <p>You need not take part. Tell your practice that you want to opt out; it is done within 48 hours, you can change your mind as \
          often as you like, and it makes no difference to how you are treated.</p>\n\
          <h2>You are asked each time</h2>\n\
-         <p>Even if you take part, nobody may look without asking you first, each time, and you may say no. Only when you cannot be asked, \
+         <p>Even if you take part, nobody may look to treat you without asking you first, each time, and you may say no. Only when you cannot be asked, \
          because you are unconscious or your life is in danger, may a clinician look without it; each time this happens it is \
          reported and reviewed by somebody else.</p>\n\
          <h2>What is never shown</h2>\n\
@@ -213,12 +227,31 @@ pub fn html(register: &Register, practice: Option<&Organisation>, today: Date) -
          <p>Your practice can give you a list of everybody who looked at your record through this service, when, where and why. It can \
          also give you a copy of your record, with everything in it.</p>\n\
          <h2>If you are not content</h2>\n\
-         <p>Complain to your practice first; you can also turn to NHS England, or to the organisation that looked.</p>\n\
+         <p>{complain}</p>\n\
          <h2>Whom to ask</h2>\n{contact}",
+        complain = match register.agreement.oversight.complaints_first {
+            ComplaintsFirst::Practice =>
+                "Complain to your practice first; you can also turn to NHS England, or to the organisation that looked.",
+            ComplaintsFirst::Receiver =>
+                "Complain to your practice or to the organisation that looked: whichever you turn to deals with it. You can also turn to \
+                 NHS England.",
+        },
         agreement = escape(&register.agreement.name),
         group = escape(&register.agreement.group),
     );
     page("Your GP record, where you are treated", &body)
+}
+
+/// Is the patient asked before this use, and what can they do?
+fn whether_asked(kind: GatewayKind) -> &'static str {
+    match kind {
+        GatewayKind::ExplicitConsent => "You are asked, and may say no.",
+        GatewayKind::Anonymised => "You are not asked: nobody can be known from it.",
+        GatewayKind::Section251 => "You are not asked; a national data opt-out stops it.",
+        GatewayKind::LegalRequirement | GatewayKind::PublicInterest | GatewayKind::CopiNotice => {
+            "You are not asked."
+        }
+    }
 }
 
 /// The newest publication of an organisation.
@@ -302,6 +335,7 @@ pub fn stale(register: &Register, publications: &[File<Publication>], today: Dat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::register::Decline;
     use crate::sandbox::register::tests::{TODAY, sandbox_register};
 
     fn published(ods: &str, version: String) -> File<Publication> {
@@ -327,6 +361,26 @@ mod tests {
         assert!(with_uses.contains("Besides your own care"));
         assert!(with_uses.contains("To keep the regional disease register."));
         assert!(!with_uses.contains("for your own care only"));
+        // Nobody reads that they are always asked where they are not; who is suspended is said to be.
+        assert!(with_uses.contains("nobody may look to treat you without asking you first"));
+        assert!(with_uses.contains("You are asked, and may say no."));
+        assert!(with_uses.contains("You are not asked; a national data opt-out stops it."));
+        assert!(with_uses.contains("suspended: may not look at present"));
+        assert!(with_uses.contains("data protection officer: Robin Ashworth"));
+        // R165: what the practice has declined is not told as a use of its patients' records.
+        let mut declining = register.organisations[&z99001].clone();
+        declining.declines.push(Decline {
+            protocol: "disease-register-1".to_owned(),
+            date: TODAY,
+            by: "Morgan Tate".to_owned(),
+        });
+        let declined = html(&register, Some(&declining), TODAY);
+        assert!(!declined.contains("regional disease register"));
+        // R184: as the agreement says.
+        register.agreement.oversight.complaints_first = ComplaintsFirst::Receiver;
+        let receiver = html(&register, None, TODAY);
+        assert!(receiver.contains("whichever you turn to deals with it"));
+        register.agreement.oversight.complaints_first = ComplaintsFirst::Practice;
         register.protocols.retain(|_, flow| flow.gateway.is_none());
         let practice = &register.organisations[&z99001];
         let html = html(&register, Some(practice), TODAY);

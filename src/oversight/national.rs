@@ -26,6 +26,9 @@ pub enum NationalError {
     /// A line is no NHS number: the whole file is refused.
     #[error("line {0} is no NHS number: nothing was loaded")]
     Line(usize),
+    /// A question about nobody.
+    #[error("nobody was asked about: nothing was loaded")]
+    Empty,
     /// Somebody is in the answer who was not asked about: it answers another question.
     #[error("the answer names somebody who was not asked about: nothing was loaded")]
     OtherQuestion,
@@ -98,6 +101,9 @@ pub async fn take_up(
     if checked.at > now {
         return Err(NationalError::Future);
     }
+    if checked.asked.is_empty() {
+        return Err(NationalError::Empty);
+    }
     let patients = |numbers: &[NhsNumber]| -> BTreeSet<PatientId> {
         numbers.iter().map(|number| ids.patient(number)).collect()
     };
@@ -109,6 +115,16 @@ pub async fn take_up(
     Ok(store
         .load_clearances(asked, clear, checked.at, entry)
         .await?)
+}
+
+/// The row of an answer that is not taken up: by whom, never why in words that could name somebody.
+#[must_use]
+pub fn refused(now: Timestamp, actor: &Actor) -> AuditEntry {
+    let mut entry = row(now, 0, 0);
+    entry.clinician = Some(actor.username().to_owned());
+    entry.client = Some("command line".to_owned());
+    entry.failure = Some("not-done".to_owned());
+    entry
 }
 
 /// The row of an answer: how many, never who.

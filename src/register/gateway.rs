@@ -267,7 +267,7 @@ pub enum GatewayRefusal {
     #[error("the evidence for the flow's legal gateway is missing")]
     Evidence,
     /// R160.
-    #[error("the flow is not for this purpose")]
+    #[error("the flow is not for this purpose, or not for counts")]
     Purpose,
     /// R174.
     #[error("the flow is for anonymised information only")]

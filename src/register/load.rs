@@ -1,5 +1,6 @@
 //! Reads the register files and validates them as a whole: every fault is reported, none is repaired.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -127,6 +128,9 @@ impl Register {
         }
         let mut check = Check::new(ORGANISATIONS, &files.organisations, &mut errors);
         register.check_declines(&mut check);
+        // Two rules may find the same fault; it is told once.
+        let mut told = BTreeSet::new();
+        errors.retain(|error| told.insert((error.file, error.line, error.message.clone())));
         if errors.is_empty() {
             Ok(register)
         } else {
@@ -251,14 +255,21 @@ impl RegisterFiles {
     /// Every file that cannot be read.
     pub fn of_folder(dir: &Path) -> Result<Self, RegisterErrors> {
         let mut errors = Vec::new();
+        let why = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound if !dir.is_dir() => {
+                format!("there is no folder {}", dir.display())
+            }
+            std::io::ErrorKind::NotFound => "is not in the folder".to_owned(),
+            _ => error.to_string(),
+        };
         let mut read = |file: &'static str| match std::fs::read_to_string(dir.join(file)) {
             Ok(text) => text,
             Err(error) => {
                 errors.push(RegisterError {
                     file,
                     line: None,
-                    rule: "file is there",
-                    message: error.to_string(),
+                    rule: "every file has to be there",
+                    message: why(error),
                 });
                 String::new()
             }

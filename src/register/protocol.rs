@@ -166,6 +166,10 @@ impl Register {
                     }),
                 }
             }
+            // A whole record is tied to no task (S4); direct care may have all of it.
+            check.that(raw.gateway.is_none() || tabs != TabSet::ALL, "R177", || {
+                format!("the protocol `{id}` gives the role `{role}` every tab, and what its stated task needs is less")
+            });
             roles.insert(role, tabs);
         }
         let fresh = !self.protocols.contains_key(&id);

@@ -30,7 +30,11 @@ fn a_missing_file_is_named() {
     let dir = std::env::temp_dir().join("openmig-no-such-register");
     let errors = Register::load(&dir, TODAY).unwrap_err().0;
     assert_eq!(errors.len(), 5);
-    assert!(errors.iter().all(|error| error.rule == "file is there"));
+    assert!(
+        errors
+            .iter()
+            .all(|error| error.rule == "every file has to be there")
+    );
 }
 
 // R150

@@ -120,7 +120,13 @@ async fn a_register_with_a_fault_leaves_the_one_before_in_force() {
     assert!(bench.handle.fault().unwrap().contains("users.toml:"));
     fs::remove_file(bench.folder.0.join(USERS)).unwrap();
     assert!(!bench.settle().await);
-    assert!(bench.handle.fault().unwrap().contains("file is there"));
+    assert!(
+        bench
+            .handle
+            .fault()
+            .unwrap()
+            .contains("every file has to be there")
+    );
     assert_eq!(
         bench.rows(),
         [

@@ -381,3 +381,26 @@ fn who_moves_to_a_practice_that_takes_no_part_is_refused_at_once() {
         .change(number, |person| person.practice = "Z99002");
     gateway.token(&Ask::consent(number));
 }
+
+// R010: what the practice's system has now is what is shown, and when it said so
+#[test]
+fn what_changes_in_the_source_is_shown_by_the_next_request() {
+    let gateway = alone();
+    let number = "9990000387";
+    let token = gateway.token(&Ask::consent(number));
+    let path = format!("Condition?patient={}", token.patient);
+    let lists = format!("List?patient={}", token.patient);
+    let shown = || gateway.get(&token, &path).expect(200).resources().len();
+    let retrieved = || gateway.get(&token, &lists).expect(200).resources()[0]["date"].clone();
+    let (before, then) = (shown(), retrieved());
+    assert!(before > 0);
+    let mut facts = Vec::new();
+    let people = &gateway.sandbox.people;
+    people.change(number, |person| facts = std::mem::take(&mut person.facts));
+    gateway.advance(2);
+    let (empty, now) = (shown(), retrieved());
+    people.change(number, |person| person.facts.clone_from(&facts));
+    assert_eq!(empty, 0);
+    assert!(now.as_str() > then.as_str(), "{then} {now}");
+    assert_eq!(shown(), before);
+}

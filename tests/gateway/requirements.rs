@@ -56,7 +56,9 @@ fn tests() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway");
     gather(&folder, &folder, &mut files);
     let mut found = BTreeMap::new();
-    for (_, text) in files {
+    // What this file cites are examples.
+    let own = |text: &String| text.contains("fn citations_are_found()");
+    for text in files.into_iter().map(|(_, text)| text).filter(|text| !own(text)) {
         let lines: Vec<&str> = text.lines().collect();
         for (n, line) in lines.iter().enumerate() {
             let Some(name) = line

@@ -14,8 +14,9 @@ use crate::oversight::cases::complaint::Complaint;
 use crate::oversight::cases::investigation::Investigation;
 use crate::oversight::cases::publication::Publication;
 use crate::oversight::cases::report::Owed;
-use crate::oversight::cases::{Around, Case, CaseError};
+use crate::oversight::cases::{Around, Case, CaseError, TextError};
 use crate::record::NhsNumber;
+use crate::text::what_was_expected;
 
 impl From<CaseError> for Problem {
     fn from(error: CaseError) -> Self {
@@ -138,14 +139,17 @@ impl OversightApi {
             _ => {}
         }
         serde_json::from_value(Value::Object(body)).map_err(|error| {
-            // Its own words name members and the values that a member may have, and repeat only what a text error says.
-            let text = error.to_string();
-            let safe = text.starts_with("missing field") || text.starts_with("unknown field");
-            Problem::bad_request(if safe {
-                format!("The step is not complete: {text}.")
-            } else {
-                "The step is unknown, or a member of it has a value that it cannot have.".to_owned()
-            })
+            let said = error.to_string();
+            let words = [TextError::Form, TextError::Number].map(|error| error.to_string());
+            let why = what_was_expected(&error)
+                .or_else(|| words.into_iter().find(|words| said.starts_with(words)));
+            Problem::bad_request(why.map_or_else(
+                || {
+                    "The step is unknown, or a member of it has a value that it cannot have."
+                        .to_owned()
+                },
+                |why| format!("The step is not as it must be: {why}."),
+            ))
         })
     }
 }

@@ -16,7 +16,9 @@ use crate::oversight::cases::report::{Owed, ReportKind, ReportStep};
 use crate::oversight::evidence::EvidenceError;
 use crate::oversight::reports::accesses::Period;
 use crate::oversight::reports::sheet::Sheet;
-use crate::oversight::reports::{ExportAsk, ReportError, undelivered};
+use crate::oversight::reports::{
+    ExportAsk, ReportError, opt_out_ages, overrides, quality, undelivered,
+};
 use crate::record::OdsCode;
 use crate::record::date::london;
 use crate::register::Duty;
@@ -196,17 +198,25 @@ impl OversightApi {
 
     /// The override report (R095): a viewer's own, or all for the group.
     fn override_report(&self, call: &mut Call) -> Result<Reply, Problem> {
+        let format = format(call)?;
         let viewer = organisation(call)?.or_else(|| call.overseer.person.organisation.clone());
-        let (since, until) = period(call)?.moments();
+        let period = period(call)?;
+        let (since, until) = period.moments();
         call.no_more()?;
         let report = self
             .override_reviews
             .report(call.actor(), viewer.as_ref(), since, until)?;
-        Ok(Reply::json(json!(report)))
+        let mut reply = Reply::json(Value::Null);
+        reply.content = match format {
+            Format::Json => Content::Json(json!(report)),
+            other => other.show(&overrides::report(&report, period)),
+        };
+        Ok(reply)
     }
 
     /// What of a practice's records could not be taken over as it was coded, by reason and place (R204).
     fn quality(&self, call: &mut Call) -> Result<Reply, Problem> {
+        let format = format(call)?;
         let practice = organisation(call)?
             .or_else(|| call.overseer.person.organisation.clone())
             .ok_or_else(Problem::not_allowed)?;
@@ -214,47 +224,30 @@ impl OversightApi {
         call.actor()
             .must(Duty::RunPractice, &practice)
             .or_else(|_| call.actor().must(Duty::OverseePractice, &practice))?;
-        let lines: Vec<Value> = self
-            .losses
-            .losses(&practice, None)?
-            .into_iter()
-            .map(|line| {
-                json!({
-                    "reason": line.loss.reason, "path": line.loss.path, "count": line.loss.count, "records": line.records,
-                })
-            })
-            .collect();
-        let body = json!({"report": "quality", "practice": practice, "losses": lines});
-        Ok(Reply::json(body).about(About {
+        let sheet = quality::report(&practice, &self.losses.losses(&practice, None)?);
+        let mut reply = Reply::json(Value::Null).about(About {
             practice: Some(practice),
             ..About::default()
-        }))
+        });
+        reply.content = format.show(&sheet);
+        Ok(reply)
     }
 
     /// How long requests to opt out or in wait (R062): counts and ages, no patient.
     fn opt_out_ages(&self, call: &mut Call) -> Result<Reply, Problem> {
+        let format = format(call)?;
         let practice = organisation(call)?
             .or_else(|| call.overseer.person.organisation.clone())
             .ok_or_else(Problem::not_allowed)?;
         call.no_more()?;
         let open = self.opt_outs.list(call.actor(), &practice, true)?;
-        let overdue = open.iter().filter(|request| request.overdue).count();
-        let ages: Vec<Value> = open
-            .iter()
-            .map(|request| {
-                json!({
-                    "id": request.id, "wish": request.wish, "received_at": request.received_at,
-                    "due_at": request.due_at, "age_hours": request.age_hours, "overdue": request.overdue,
-                })
-            })
-            .collect();
-        let body = json!({
-            "report": "opt-outs", "practice": practice, "open": open.len(), "overdue": overdue, "requests": ages,
-        });
-        Ok(Reply::json(body).about(About {
+        let sheet = opt_out_ages::report(&practice, &open);
+        let mut reply = Reply::json(Value::Null).about(About {
             practice: Some(practice),
             ..About::default()
-        }))
+        });
+        reply.content = format.show(&sheet);
+        Ok(reply)
     }
 
     /// Begins a report that is owed to the group, with the sample as the gateway drew it.

@@ -145,7 +145,9 @@ impl Case for Investigation {
                     .get(viewer)
                     .is_some_and(|found| found.kind == OrganisationKind::Viewer);
                 if !is_viewer {
-                    Err(CaseError::Invalid("The viewer is not in the register."))
+                    Err(CaseError::Invalid(
+                        "The register has no such viewing organisation.",
+                    ))
                 } else if *answer_by < today {
                     Err(CaseError::Invalid("The day for the answer is past."))
                 } else {

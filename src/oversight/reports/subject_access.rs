@@ -118,7 +118,7 @@ pub fn report(
     })
     .table(Table {
         key: "overseen",
-        title: "Who checked these lists".to_owned(),
+        title: "Who checked these lists, or dealt with a request or a case about you".to_owned(),
         columns: &[("when", "When"), ("who", "Who")],
         rows: seen_by_practice,
     })

@@ -284,6 +284,14 @@ fn every_fault_is_named_with_its_file_line_and_rule() {
             "purposes = [\"HRESCH\", ",
             "R170",
         ),
+        // R177
+        (
+            PROTOCOLS,
+            "research-clinician = [\"problems\", \"medication\"]",
+            "research-clinician = [\"summary\", \"patient-details\", \"problems\", \"diagnosis\", \"medication\", \
+             \"risks-and-warnings\", \"procedures\", \"investigations\", \"examinations\", \"events\"]",
+            "R177",
+        ),
         (
             PROTOCOLS,
             "valid_from = 2025-11-22",
@@ -444,4 +452,28 @@ fn all_faults_are_reported_together() {
     let errors = Register::read(&files, TODAY).unwrap_err().0;
     assert!(errors.iter().filter(|error| error.file == USERS).count() >= 3);
     assert!(errors.iter().any(|error| error.file == PROTOCOLS));
+}
+
+// One fault is told once, however many rules find it; a folder that is not there is said to be none
+#[test]
+fn faults_are_told_once_and_in_words() {
+    let twice = broken(
+        CLIENTS,
+        "organisation = \"Z9O01\"",
+        "organisation = \"Z9X99\"",
+    );
+    let unknown: Vec<_> = twice
+        .iter()
+        .filter(|error| error.message.contains("Z9X99"))
+        .map(|error| (error.line, &error.message))
+        .collect();
+    let once: std::collections::BTreeSet<_> = unknown.iter().collect();
+    assert_eq!(unknown.len(), once.len(), "{unknown:?}");
+    let errors = Register::load(std::path::Path::new("no-such-folder"), TODAY).unwrap_err();
+    assert!(
+        errors
+            .to_string()
+            .contains("agreement.toml: there is no folder no-such-folder"),
+        "{errors}"
+    );
 }
