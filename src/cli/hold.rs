@@ -135,6 +135,7 @@ async fn act(command: HoldCommand) -> Result<ExitCode, CommandError> {
         store,
         clock,
     } = opened;
+    let current = register.current();
     let service = HoldService::new(
         register,
         std::sync::Arc::clone(&store) as _,
@@ -161,6 +162,7 @@ async fn act(command: HoldCommand) -> Result<ExitCode, CommandError> {
     };
     let overseen = |entry: &mut AuditEntry, name, other_ids| {
         entry.clinician = Some(actor.username().to_owned());
+        entry.policy = Some(current.hash.clone());
         entry.what = What::Oversight(Overseen {
             interaction: Interaction {
                 name,

@@ -37,6 +37,7 @@ pub async fn run(command: NationalCommand) -> Result<ExitCode, String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let opened = command.place.open().map_err(|e| words(&e))?;
     let actor = opened.acting(&command.actor)?;
+    let hash = opened.register.current().hash.clone();
     let Opened { store, clock, .. } = opened;
     let (ids, _) = command.place.keys()?;
     let read = |path: &PathBuf| {
@@ -52,14 +53,14 @@ pub async fn run(command: NationalCommand) -> Result<ExitCode, String> {
             at: command.at.unwrap_or(now),
         };
         let asked = checked.asked.len();
-        let clear = load(&*store, &ids, &actor, checked, now).await;
+        let clear = load(&*store, &ids, &actor, checked, (now, &hash)).await;
         clear.map(|clear| (clear, asked)).map_err(|e| words(&e))
     }
     .await;
     let (clear, asked) = match done {
         Ok(counts) => counts,
         Err(why) => {
-            let written = store.write(refused(now, &actor)).await;
+            let written = store.write(refused(now, &hash, &actor)).await;
             return Err(written.err().map_or(why, |e| words(&e)));
         }
     };

@@ -67,7 +67,7 @@ pub struct Checked {
     pub at: Timestamp,
 }
 
-/// Loads an answer, with its row of the trail. Gives how many patients it clears.
+/// Loads an answer, with its row of the trail, which names the register in force by its hash. Gives how many patients it clears.
 ///
 /// # Errors
 /// See [`NationalError`]; nothing is loaded then.
@@ -76,7 +76,7 @@ pub async fn load(
     ids: &IdKey,
     actor: &Actor,
     checked: Checked,
-    now: Timestamp,
+    (now, register): (Timestamp, &str),
 ) -> Result<usize, NationalError> {
     if !actor.duties().any(|duty| duty == Duty::Govern) {
         return Err(NationalError::NotAllowed);
@@ -84,6 +84,7 @@ pub async fn load(
     let mut entry = row(now, checked.asked.len(), checked.clear.len());
     entry.clinician = Some(actor.username().to_owned());
     entry.client = Some("command line".to_owned());
+    entry.policy = Some(register.to_owned());
     take_up(store, ids, checked, now, entry).await
 }
 
@@ -119,10 +120,11 @@ pub async fn take_up(
 
 /// The row of an answer that is not taken up: by whom, never why in words that could name somebody.
 #[must_use]
-pub fn refused(now: Timestamp, actor: &Actor) -> AuditEntry {
+pub fn refused(now: Timestamp, register: &str, actor: &Actor) -> AuditEntry {
     let mut entry = row(now, 0, 0);
     entry.clinician = Some(actor.username().to_owned());
     entry.client = Some("command line".to_owned());
+    entry.policy = Some(register.to_owned());
     entry.failure = Some("not-done".to_owned());
     entry
 }

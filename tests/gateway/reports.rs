@@ -573,3 +573,38 @@ fn what_cannot_be_audited_is_neither_shown_nor_done() {
     let kept = gateway.number("SELECT count(*) FROM case_step", &[]);
     assert_eq!(kept, 0);
 }
+
+// R051, R062, R095, R204: an entry that no national terminology knows is told to its practice by code system and count, and to nobody
+// else; these reports are tables and pages too
+#[test]
+fn codes_that_no_terminology_has_are_in_the_practices_quality_report() {
+    let gateway = alone();
+    let seen = gateway.token(&Ask::consent("9990000018"));
+    let manager = token(&gateway, MANAGER);
+    let report = get(&gateway, &manager, "reports/quality")
+        .expect(200)
+        .json();
+    let unmapped = report["unmapped"].as_array().unwrap();
+    let withheld = unmapped.iter().find(|line| line["withheld"] == true);
+    let line = withheld.unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(line["system"], "emis-snomed");
+    assert!(line["count"].as_u64().unwrap() >= 1 && line["records"].as_u64().unwrap() >= 1);
+    assert!(report["unmapped_withheld"].as_u64().unwrap() >= 1);
+    assert!(!report.to_string().contains(&seen.patient));
+    let officer = token(&gateway, OFFICER);
+    let refused = get(&gateway, &officer, "reports/quality?organisation=Z99001");
+    assert_eq!(error(refused, 403), "not-allowed");
+    for (who, name, heading) in [
+        (&manager, "quality", "Quality of the record"),
+        (&manager, "opt-outs", "Requests to opt out"),
+        (&officer, "overrides", "Emergency overrides"),
+    ] {
+        let page = get(&gateway, who, &format!("reports/{name}?format=html")).expect(200);
+        assert!(page.text().contains(heading), "{name}");
+        let table = get(&gateway, who, &format!("reports/{name}?format=csv")).expect(200);
+        assert!(
+            table.header("content-type").starts_with("text/csv"),
+            "{name}"
+        );
+    }
+}

@@ -58,7 +58,11 @@ fn tests() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     // What this file cites are examples.
     let own = |text: &String| text.contains("fn citations_are_found()");
-    for text in files.into_iter().map(|(_, text)| text).filter(|text| !own(text)) {
+    for text in files
+        .into_iter()
+        .map(|(_, text)| text)
+        .filter(|text| !own(text))
+    {
         let lines: Vec<&str> = text.lines().collect();
         for (n, line) in lines.iter().enumerate() {
             let Some(name) = line

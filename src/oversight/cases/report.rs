@@ -201,7 +201,7 @@ impl Case for Owed {
                 own(*report)?;
                 if from > to || *to > today {
                     Err(CaseError::Invalid(
-                        "The period begins before it ends, and not in the future.",
+                        "The period must not end before it begins, nor in the future.",
                     ))
                 } else {
                     Ok(())
