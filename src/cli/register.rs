@@ -151,8 +151,13 @@ fn diff(old: &Path, new: &Path) -> Result<String, Box<dyn std::error::Error>> {
     let (old, new) = (load(old)?, load(new)?);
     let mut out = String::new();
     let found = changes(&old, &new, today);
-    if found.is_empty() {
-        writeln!(out, "nothing changes")?;
+    match (found.is_empty(), old.hash == new.hash) {
+        (true, true) => writeln!(out, "nothing changes")?,
+        (true, false) => writeln!(
+            out,
+            "nothing changes in who may do what; the files differ in remarks or in what is only recorded: compare them"
+        )?,
+        (false, _) => {}
     }
     for Change { effect, text } in found {
         writeln!(out, "{:<8} {text}", effect.word())?;
@@ -161,7 +166,7 @@ fn diff(old: &Path, new: &Path) -> Result<String, Box<dyn std::error::Error>> {
     let tried = try_out(&old, &new, today, &patients);
     writeln!(
         out,
-        "tried out on {} people of the sandbox and of the registers' practices:",
+        "tried out, for direct care, on {} people of the sandbox and of the registers' practices:",
         patients.len()
     )?;
     if tried.is_empty() {

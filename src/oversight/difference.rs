@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::gateway_difference;
 use crate::access::basis::{Answer, Basis, OverrideReason, Talk, Words};
 use crate::access::{AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Proof, Rule};
 use crate::occasion::RegisterView;
@@ -60,7 +61,7 @@ fn say(changes: &mut Vec<Change>, effect: Effect, text: String) {
 }
 
 /// More, less, or just other.
-fn direction(more: bool, less: bool) -> Effect {
+pub(super) fn direction(more: bool, less: bool) -> Effect {
     match (more, less) {
         (true, false) => Effect::Allows,
         (false, true) => Effect::Stops,
@@ -166,6 +167,14 @@ fn agreement(old: &Register, new: &Register, changes: &mut Vec<Change>) {
             changes,
             direction(more, less),
             "the agreed rules change".to_owned(),
+        );
+    }
+    if a.oversight != b.oversight {
+        say(
+            changes,
+            Effect::Records,
+            "the rules of oversight change: complaints, incidents, counts, what is flagged"
+                .to_owned(),
         );
     }
     let reviews = b
@@ -463,11 +472,12 @@ fn clients(old: &Register, new: &Register, changes: &mut Vec<Change>) {
 fn protocols(old: &Register, new: &Register, changes: &mut Vec<Change>) {
     for (id, protocol) in &new.protocols {
         match old.protocols.get(id) {
-            None => say(
-                changes,
-                Effect::Allows,
-                format!("the flow `{id}` to {} is in the register", protocol.viewer),
-            ),
+            None => {
+                let text = format!("the flow `{id}` to {} is in the register", protocol.viewer);
+                say(changes, Effect::Allows, text);
+                let gateway = protocol.gateway.as_ref();
+                changes.extend(gateway_difference::changes(id, None, gateway));
+            }
             Some(before) => flow(id, before, protocol, changes),
         }
     }
@@ -481,6 +491,8 @@ fn protocols(old: &Register, new: &Register, changes: &mut Vec<Change>) {
 }
 
 fn flow(id: &str, before: &Protocol, after: &Protocol, changes: &mut Vec<Change>) {
+    let gateways = (before.gateway.as_ref(), after.gateway.as_ref());
+    changes.extend(gateway_difference::changes(id, gateways.0, gateways.1));
     let roles: BTreeSet<&String> = before.roles.keys().chain(after.roles.keys()).collect();
     for role in roles {
         let tabs = |protocol: &Protocol| protocol.roles.get(role).copied().unwrap_or_default();

@@ -221,3 +221,62 @@ fn a_declined_flow_stops_for_that_practice_alone() {
         assert_eq!(one.refused_by, Some(Rule::PracticeEnabled));
     }
 }
+
+// R167, R171 to R173: a flow's legal gateway says who may be looked up without being asked; a change of it is never "nothing"
+#[test]
+fn a_changed_legal_gateway_is_said_in_words() {
+    let gateway = |id: &'static str, change: fn(&mut crate::register::LegalGateway)| {
+        said(move |r| change(r.protocols.get_mut(id).unwrap().gateway.as_mut().unwrap()))
+    };
+    use crate::register::GatewayKind;
+    assert_eq!(
+        gateway("asthma-study-1", |it| it.kind = GatewayKind::PublicInterest),
+        [
+            "records `asthma-study-1` is lawful by an overriding public interest instead of the patient's explicit consent",
+            "allows `asthma-study-1` shows records without asking the patient",
+            "records the evidence, rationale or task of the legal gateway of `asthma-study-1` is another",
+        ]
+    );
+    assert_eq!(
+        gateway("court-order-1", |it| it.treatment = true),
+        ["stops `court-order-1` is limited to patients registered for treatment with the receiver"]
+    );
+    assert_eq!(
+        gateway("service-review-1", |it| it.treatment = false),
+        [
+            "allows `service-review-1` is not limited to patients registered for treatment with the receiver"
+        ]
+    );
+    assert_eq!(
+        gateway("court-order-1", |it| it.until = TODAY),
+        ["stops the legal gateway of `court-order-1` is in force from 2026-01-26 until 2026-11-22"]
+    );
+    assert_eq!(
+        gateway("court-order-1", |it| it.task = "Another".to_owned()),
+        [
+            "records the evidence, rationale or task of the legal gateway of `court-order-1` is another"
+        ]
+    );
+    let rules = said(|r| r.agreement.oversight.smallest_count = 20);
+    assert_eq!(rules.len(), 1, "{rules:?}");
+    let gone = said(|r| r.protocols.get_mut("court-order-1").unwrap().gateway = None);
+    assert!(
+        gone[0].contains("has no legal gateway any more"),
+        "{gone:?}"
+    );
+    let mut old = sandbox_register();
+    let new = old.clone();
+    old.protocols.remove("court-order-1");
+    let added: Vec<_> = changes(&old, &new, TODAY)
+        .into_iter()
+        .map(|one| one.text)
+        .collect();
+    assert_eq!(
+        added,
+        [
+            "the flow `court-order-1` to Z9R01 is in the register",
+            "`court-order-1` is for another use than direct care, by a legal requirement, until 2027-09-18, not limited to patients \
+             registered for treatment with the receiver",
+        ]
+    );
+}

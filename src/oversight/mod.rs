@@ -9,6 +9,7 @@ pub mod difference;
 pub mod evidence;
 pub mod exclusions;
 pub mod explain;
+mod gateway_difference;
 pub mod heads;
 pub mod holds;
 pub mod information;
