@@ -317,7 +317,7 @@ async fn refusals(store: &impl Store) {
     );
     assert_eq!(
         standing("Z9H01", "consultant", later(30)),
-        [research.clone()]
+        vec![research.clone()]
     );
     assert_eq!(standing("Z9O01", "consultant", now()), []);
     assert_eq!(standing("Z9H01", "nurse", now()), []);
