@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Mutation tests of the stages that decide: docs/mutation-testing.md says how to run it and what it found.
 
-run.py build            copies the source to target/mutants, writes every mutant into it, builds it until all that is left compiles
-run.py record SUITE     runs each test alone and writes down which mutants it reaches (SUITE is lib or gateway)
-run.py test SUITE [K…]  lets each mutant live under the tests that reach it; those that none of them noticed are the survivors
-run.py survivors        prints the mutants that no suite noticed, and those that no test reaches
+run.py build              copies the source to target/mutants, writes every mutant into it, builds it until all that is left compiles
+run.py record SUITE [T…]  runs each test alone and writes down which mutants it reaches (SUITE is lib or gateway); T…: only those
+                          whose names begin so, what is known of the others stays
+run.py test SUITE [K…]    lets each mutant live under the tests that reach it; those that none of them noticed are the survivors.
+                          K is the number of a mutant, or the beginning of its file's path
+run.py survivors          prints the mutants that no suite noticed, and those that no test reaches
 """
 import collections, concurrent.futures, json, os, re, shutil, signal, subprocess, sys, tempfile, threading, time
 from pathlib import Path
@@ -183,11 +185,13 @@ def run(suite, tests, patience, env, threads=2):
         return child.wait() == 0
 
 
-def record(suite):
+def record(suite, only):
     binary = load("binaries.json", {})[suite]
     listed = subprocess.run([binary, "--list"], cwd=COPY, env=environment(), stdout=subprocess.PIPE, text=True, check=True).stdout
-    tests = [line.removesuffix(": test") for line in listed.splitlines() if line.endswith(": test")]
-    reached = {}
+    there = [line.removesuffix(": test") for line in listed.splitlines() if line.endswith(": test")]
+    tests = [name for name in there if not only or name.startswith(tuple(only))]
+    known = load(f"reached-{suite}.json", {}) if only else {}
+    reached = {name: known[name] for name in there if name in known}
 
     def one(test):
         with tempfile.TemporaryDirectory() as home:
@@ -205,7 +209,7 @@ def record(suite):
                 print(f"{n + 1} of {len(tests)} tests", flush=True)
                 save(f"reached-{suite}.json", reached)
     save(f"reached-{suite}.json", reached)
-    print(f"{len(tests)} tests, {sum(t['seconds'] for t in reached.values()):.0f} s, {len({k for t in reached.values() for k in t['reached']})} mutants reached")
+    print(f"{len(reached)} tests, {sum(t['seconds'] for t in reached.values()):.0f} s, {len({k for t in reached.values() for k in t['reached']})} mutants reached")
 
 
 def test(suite, only):
@@ -234,7 +238,7 @@ def test(suite, only):
         return k, "survived"
 
     if only:
-        todo = [m for m in mutants if m["k"] in only]
+        todo = [m for m in mutants if any(str(m["k"]) == some or m["file"].startswith(some) for some in only)]
     else:
         todo = [m for m in mutants if str(m["k"]) not in outcome and before.get(str(m["k"])) != "killed"]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -270,7 +274,7 @@ def survivors():
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["build"]: build()
-        case ["record", suite]: record(suite)
-        case ["test", suite, *only]: test(suite, set(map(int, only)))
+        case ["record", suite, *only]: record(suite, only)
+        case ["test", suite, *only]: test(suite, only)
         case ["survivors"]: survivors()
         case _: sys.exit(__doc__)

@@ -271,6 +271,7 @@ fn with_inherited(own: &HashMap<Box<str>, Node>, id: &str) -> Vec<Reason> {
     reasons
 }
 
+/// What the categories of these reasons stand for in HL7's codes, repeats included: a label is written once.
 fn act_codes<'l>(list: &'l ExclusionList, reasons: &[Reason]) -> Vec<&'l str> {
     let mut codes = Vec::new();
     for reason in reasons {
@@ -278,11 +279,8 @@ fn act_codes<'l>(list: &'l ExclusionList, reasons: &[Reason]) -> Vec<&'l str> {
             continue;
         };
         let found = list.categories().iter().find(|it| it.code == *category);
-        for code in found.into_iter().flat_map(|it| &it.act_codes) {
-            if !codes.contains(&code.as_str()) {
-                codes.push(code.as_str());
-            }
-        }
+        let of_category = found.into_iter().flat_map(|it| &it.act_codes);
+        codes.extend(of_category.map(String::as_str));
     }
     codes
 }
@@ -294,3 +292,7 @@ fn merge(into: &mut Vec<Reason>, from: &[Reason]) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "labeller_tests.rs"]
+mod tests;

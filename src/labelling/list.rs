@@ -289,4 +289,4 @@ impl ExclusionList {
 
 #[cfg(test)]
 #[path = "list_tests.rs"]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -448,7 +448,7 @@ fn a_category_can_be_switched_off_by_data() {
 }
 
 /// The list with one category switched off.
-pub(in crate::labelling) fn without(category: &str) -> ExclusionList {
+pub(crate) fn without(category: &str) -> ExclusionList {
     let files = Files::new(|name, text| {
         if name != "list.toml" {
             return Some(text);

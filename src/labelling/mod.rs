@@ -20,6 +20,8 @@ pub(crate) mod sctid;
 pub use handle::ExclusionsHandle;
 pub use label::{LabelError, Labelled, LabelledRecord, PracticeRules, label};
 pub use labeller::Labeller;
+#[cfg(test)]
+pub(crate) use list::tests::without;
 pub use list::{EMBEDDED, ExclusionList, ListError, Row};
 pub use meta::Confidentiality;
 pub(crate) use meta::clear_labels;

@@ -46,7 +46,7 @@ pub(super) fn by_results(facts: &mut [Fact]) {
         if !matches!(it.header, Header::ByResults | Header::Parent) {
             continue;
         }
-        let mut classes = inside.remove(&it.key.id).unwrap_or_default();
+        let mut classes = inside.get(&it.key.id).cloned().unwrap_or_default();
         classes.sort();
         let one_only = it.key.kind == Kind::Observation && classes.len() > 1;
         if classes.is_empty() || one_only {
@@ -76,11 +76,9 @@ pub(super) fn states(facts: &mut [Fact]) {
     let states: Vec<Option<&'static str>> = facts
         .iter()
         .map(|it| {
-            let said = inside
-                .remove(&it.key.id)
-                .filter(|_| it.stays && it.state_by_results);
-            (it.stays && it.state_by_results)
-                .then(|| crate::mapping::state_of_results(said.unwrap_or_default()))
+            // Others may have its id, of another type.
+            let said = inside.get(&it.key.id).into_iter().flatten().copied();
+            (it.stays && it.state_by_results).then(|| crate::mapping::state_of_results(said))
         })
         .collect();
     for (it, state) in facts.iter_mut().zip(states) {
@@ -216,6 +214,30 @@ mod tests {
 
     fn f_report() -> Mapped {
         fixture::report("report", "44J..", "2026-05-01", &[])
+    }
+
+    // R047: results count for every header over them, also where another resource has its id
+    #[test]
+    fn another_resource_of_the_same_id_takes_nothing_away() {
+        use Section as S;
+        let mut report = f_report();
+        report.header = Header::ByResults;
+        report.state_by_results = true;
+        let mut battery = of("report", Header::ByResults, None, &[S::OtherInvestigations]);
+        battery.state_by_results = true;
+        let namesake = fixture::problem("report", "http://snomed.info/sct", "1", "2026-05-01");
+        let mut result = of("result", Header::No, Some(&report), &[S::Haematology]);
+        if let Resource::Observation(it) = &mut result.resource {
+            it.status = "preliminary".into();
+        }
+        let mut sieve = seen(&[namesake, battery, report, result]);
+        let kept = sieve.facts_mut();
+        by_results(kept);
+        states(kept);
+        for header in &kept[1..3] {
+            assert_eq!(header.sections, [S::Haematology]);
+            assert_eq!(header.state.as_deref(), Some("preliminary"));
+        }
     }
 
     // R047: a header is as final as what is left in it

@@ -117,10 +117,10 @@ impl Sieve {
             let reasons = why(fact.key.kind, &fact.id, &native_id);
             fact.withheld = reasons.iter().any(Reason::withholds);
             fact.withholds_contents = reasons.iter().any(Reason::flows_down);
-            if fact.withheld || fact.drawn_for != reasons {
+            // What must stay behind was not drawn, or for other reasons than these.
+            if std::mem::take(&mut fact.drawn_for) != reasons {
                 fact.drawn = None;
             }
-            fact.drawn_for = Vec::new();
         }
     }
 
