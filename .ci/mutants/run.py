@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Mutation tests of the stages that decide: docs/mutation-testing.md says how to run it and what it found.
 
-run.py build              copies the source to target/mutants, writes every mutant into it, builds it until all that is left compiles
+run.py build [SUITE…]     copies the source to target/mutants, writes every mutant into it, builds it until all that is left
+                          compiles; with the tests of these suites only, where any is named
 run.py record SUITE [T…]  runs each test alone and writes down which mutants it reaches (SUITE is lib or gateway); T…: only those
                           whose names begin so, what is known of the others stays
 run.py test SUITE [K…]    lets each mutant live under the tests that reach it; those that none of them noticed are the survivors.
@@ -73,7 +74,7 @@ def cargo(*command):
     return [json.loads(line) for line in out.stdout.splitlines() if line.startswith("{")], out.returncode
 
 
-def build():
+def build(suites):
     WORK.mkdir(parents=True, exist_ok=True)
     dropped, turn = set(load("dropped.json", [])), 0
     while True:
@@ -111,11 +112,13 @@ def build():
         dropped |= guilty
         save("dropped.json", sorted(dropped))
     save("mutants.json", mutants)
-    messages, status = cargo("test", "--no-run", "--lib", "--test", "gateway")
+    targets = {"lib": ["--lib"], "gateway": ["--test", "gateway"]}
+    messages, status = cargo("test", "--no-run", *(word for suite in suites or targets for word in targets[suite]))
     if status:
         sys.exit("the tests do not build")
     binaries = {m["target"]["name"]: m["executable"] for m in messages if m.get("executable") and m["profile"]["test"]}
-    save("binaries.json", {"lib": binaries["openmig"], "gateway": binaries["gateway"]})
+    names = {"openmig": "lib", "gateway": "gateway"}
+    save("binaries.json", {names[name]: path for name, path in binaries.items() if name in names})
     alive = [m for m in mutants if m["written"]]
     print(f"{len(mutants)} mutants, {len(mutants) - len(alive)} do not compile, {len(alive)} to be tried")
 
@@ -273,7 +276,7 @@ def survivors():
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["build"]: build()
+        case ["build", *suites]: build(suites)
         case ["record", suite, *only]: record(suite, only)
         case ["test", suite, *only]: test(suite, only)
         case ["survivors"]: survivors()

@@ -149,7 +149,9 @@ mod tests {
         let in_use: Vec<&'static str> = rules
             .map(|rule| rule.code())
             .chain(faults.map(|fault| fault.code()))
+            .chain(crate::register::GATEWAY_REFUSALS.map(|it| it.code()))
             .chain([
+                crate::access::record::MIXED_PURPOSES,
                 crate::access::record::OPT_OUT_UNKNOWN,
                 crate::access::record::AGE_UNKNOWN,
                 NO_RECORD,

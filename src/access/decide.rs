@@ -287,7 +287,6 @@ impl<'a> Staff<'a> {
     fn flow(&self) -> Option<&'a ProtocolFacts> {
         let covering = || self.flows().filter(|protocol| self.covers(protocol));
         self.chosen()
-            .filter(|protocol| protocol.gateway.is_some())
             .or_else(|| covering().next())
             .or_else(|| self.flows().next())
     }
@@ -426,8 +425,11 @@ impl<'a> Staff<'a> {
         (rules, chosen)
     }
 
+    /// What is not for direct care flows through a legal gateway only, and through one nothing else does (R170), whatever the
+    /// register let through.
     fn covers(&self, protocol: &ProtocolFacts) -> bool {
-        protocol.from <= self.today
+        protocol.gateway.is_some() == self.other_purpose().is_some()
+            && protocol.from <= self.today
             && self.today <= protocol.until
             && !protocol.tabs.0.is_empty()
             && self

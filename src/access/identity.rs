@@ -269,5 +269,9 @@ mod tests {
         assert_eq!(band("2011"), Fact::Known(AgeBand::Child));
         assert_eq!(band("soon"), Fact::Unknown);
         assert_eq!(age_band(None, today), Fact::Unknown);
+        // the first day that a date can mean is the first of its month, of its year
+        let new_year = date(2026, 1, 1);
+        assert_eq!(age_band(Some("2010"), new_year), Fact::Unknown);
+        assert_eq!(age_band(Some("2010-01"), new_year), Fact::Unknown);
     }
 }

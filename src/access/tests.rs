@@ -1,6 +1,7 @@
 mod consent;
 mod look_up;
 mod matrix;
+mod other_use;
 mod properties;
 mod states;
 

@@ -177,6 +177,31 @@ fn no_coded_field_of_any_kind_is_overlooked() {
     for (field, resource) in &all {
         assert_eq!(codings(resource), [("system", "code")], "{field}");
     }
+    // In the extensions of a concept and of a coding too.
+    let extended = crate::fhir::build::extension(
+        "http://example.org/x",
+        t::ExtensionValue::Coding(Coded::coded()),
+    );
+    let coding = t::Coding {
+        extension: vec![extended.clone()],
+        ..Default::default()
+    };
+    for concept in [
+        t::CodeableConcept {
+            coding: vec![coding],
+            ..Default::default()
+        },
+        t::CodeableConcept {
+            extension: vec![extended],
+            ..Default::default()
+        },
+    ] {
+        let it = Resource::Observation(Box::new(r::Observation {
+            code: Box::new(concept),
+            ..Default::default()
+        }));
+        assert_eq!(codings(&it), [("system", "code")]);
+    }
     // What has no system or no code is none.
     let mut half = t::Coding::coded();
     half.system = None;

@@ -280,6 +280,12 @@ fn before_states() -> Vec<State<BeforeInputs>> {
             i.basis = Fact::Known(Basis::Consent(Talk::default()))
         }),
         ("override", |i| i.basis = Fact::Known(OVERRIDE)),
+        ("consent that names this use", |i| {
+            i.basis = talk(Some(true))
+        }),
+        ("consent that names another use", |i| {
+            i.basis = talk(Some(false))
+        }),
     ]
 }
 
@@ -496,7 +502,7 @@ fn read_states() -> Vec<State<ReadInputs>> {
 }
 
 /// Research by approval under section 251, of patients who are on no worklist of the researcher's; two tabs, one asked for.
-fn good_other_use() -> BeforeInputs {
+pub(super) fn good_other_use() -> BeforeInputs {
     let mut inputs = good_before();
     inputs.purposes = vec!["HRESCH".to_owned()];
     inputs.protocols[0].purposes = inputs.purposes.clone();
