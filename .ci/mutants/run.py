@@ -9,7 +9,7 @@ run.py test SUITE [K…]    lets each mutant live under the tests that reach it;
                           K is the number of a mutant, or the beginning of its file's path
 run.py survivors          prints the mutants that no suite noticed, and those that no test reaches
 """
-import collections, concurrent.futures, json, os, re, shutil, signal, subprocess, sys, tempfile, threading, time
+import collections, concurrent.futures, json, os, re, resource, shutil, signal, subprocess, sys, tempfile, threading, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,8 +18,10 @@ COPY, BUILD = WORK / "source", WORK / "build"
 FOLDERS = ["src/access", "src/labelling", "src/release"]
 # What a test may not reach: it reads the source text itself, or the project's pages.
 TEXT_TESTS = re.compile(r"layering|requirements|citations|docs_")
-# A mutant may loop for ever: this much more than the tests take without one, in seconds.
+# A mutant may loop for ever: this much more than the tests take without one, in seconds of the processor, since the machine may be
+# busy with other things. What waits and does nothing has so many times as long by the clock.
 PATIENCE = 8
+WAITING = 20
 AT_ONCE = int(os.environ.get("OPENMIG_MUTANTS_JOBS", "2"))
 SHARED = str(Path(os.environ.get("OPENMIG_SHARED", ROOT.parent / "shared")).resolve())
 
@@ -177,9 +179,10 @@ def run(suite, tests, patience, env, threads=2):
     with tempfile.TemporaryDirectory() as home:
         child = subprocess.Popen(
             [binary, "--exact", f"--test-threads={threads}", *tests], cwd=COPY, start_new_session=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (int(patience), int(patience) + 5)),
             env=environment(TMPDIR=home, CARGO_MANIFEST_DIR=str(COPY), **env), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         # One failure is enough, and whoever waits for ever has noticed too.
-        late = threading.Timer(patience, os.killpg, (child.pid, signal.SIGKILL))
+        late = threading.Timer(WAITING * patience, os.killpg, (child.pid, signal.SIGKILL))
         late.start()
         failed = any(line.endswith(b"FAILED\n") for line in child.stdout)
         late.cancel()
