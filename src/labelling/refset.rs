@@ -242,6 +242,13 @@ mod tests {
         assert!(members(&good, ask(Some("20251301"), false)).is_err());
         assert!(members(&good, ask(Some("2025041"), false)).is_err());
         assert!(members(&good, ask(Some("+2025041"), false)).is_err());
+        // nor where rows that are later would only be passed over
+        for release in [
+            "20251301", "2025041", "+2025041", "202504 1", "2025-4-1", "",
+        ] {
+            let found = members(&good, ask(Some(release), true));
+            assert!(found.is_err(), "{release}");
+        }
         let two = [MODULE.to_owned(), "62479008".to_owned()];
         let either = RefsetAsk {
             modules: &two,

@@ -19,10 +19,8 @@ impl Bits {
 
     /// Takes entry `n` in; answers whether it was new. One beyond the length is ignored.
     pub fn insert(&mut self, n: usize) -> bool {
-        if n >= self.len {
-            return false;
-        }
-        let Some(word) = self.words.get_mut(n / 64) else {
+        let word = self.words.get_mut(n / 64).filter(|_| n < self.len);
+        let Some(word) = word else {
             return false;
         };
         let bit = 1_u64 << (n % 64);
@@ -115,7 +113,9 @@ mod tests {
         for n in [0, 63, 64, 129, 130, 1000] {
             bits.insert(n);
         }
-        assert!(!bits.insert(64));
+        assert!(!bits.insert(64) && !bits.insert(130) && !bits.insert(1000));
+        assert!(bits.insert(128));
+        bits.remove(128);
         assert_eq!(bits.iter().collect::<Vec<_>>(), [0, 63, 64, 129]);
         assert_eq!(bits.count(), 4);
         assert!(bits.contains(129) && !bits.contains(128) && !bits.contains(4000));
@@ -141,6 +141,11 @@ mod tests {
         bits.remove(64);
         bits.remove(4000);
         assert_eq!(bits, set(&[1, 129]));
+        bits.insert(63);
+        bits.remove(63);
+        assert_eq!(bits, set(&[1, 129]));
+        // what the other set is too short for is not in it
+        bits = set(&[1, 64, 128, 129]);
         bits.keep(&Bits::none(3));
         assert!(bits.is_empty() && !set(&[129]).is_empty());
     }

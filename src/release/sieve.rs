@@ -97,12 +97,9 @@ impl Sieve {
         let Some(fact) = self.facts.last_mut() else {
             return Ok(());
         };
-        let is_withheld = labelled.is_withheld();
-        // Whatever else stays behind does so because of what contains it.
-        if is_withheld || fact.parent.is_some() {
-            fact.native_id = labelled.mapped().native_id.as_str().into();
-        }
-        if is_withheld {
+        // What comes later may still withhold it: what contains it, or another resource of its id.
+        fact.native_id = labelled.mapped().native_id.as_str().into();
+        if labelled.is_withheld() {
             return Ok(());
         }
         fact.drawn_for = labelled.reasons().to_vec();

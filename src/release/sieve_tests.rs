@@ -529,3 +529,31 @@ fn what_is_inside_of_what_is_gone_goes() {
         assert_eq!(stays, left);
     }
 }
+
+// R204: whatever stays behind has its own id in the practice's report, also where only what came later withheld it
+#[test]
+fn the_practice_reads_the_id_of_what_was_withheld_late() {
+    let list = f::list();
+    let record = f::record(
+        SourceFamily::Emis,
+        vec![
+            f::patient(),
+            problem("same"),
+            private(f::allergy("same", system::READ_V2, "SN51.", "2024-05-01")),
+        ],
+    );
+    let rules = PracticeRules::default();
+    let mut labeller = Labeller::new(record.family, &record.standing, &list, rules);
+    let mut sieve = Sieve::default();
+    for (n, mapped) in record.resources.into_iter().enumerate() {
+        labeller.see(&mapped).unwrap();
+        sieve.see(&mapped, n);
+        sieve.draw(labeller.label(mapped).unwrap()).unwrap();
+    }
+    sieve.judge(&mut |kind, id, native_id| labeller.count(kind, id, native_id));
+    assert!(sieve.decide(false).unwrap().is_empty());
+    assert_eq!(ids(sieve).len(), 1);
+    let report = labeller.into_report();
+    let ids: Vec<&str> = report.entries.iter().map(|it| &*it.native_id).collect();
+    assert_eq!(ids, ["native-same", "native-same"]);
+}

@@ -4,9 +4,9 @@ use super::*;
 use crate::fhir::build;
 use crate::fhir::model::resources as r;
 use crate::labelling::{PracticeRules, label};
-use crate::mapping::Mapped;
+use crate::mapping::{Header, Mapped};
 use crate::record::{Restriction, system};
-use crate::tabs::catalogue::TabSet;
+use crate::tabs::catalogue::{Section, TabSet};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -216,6 +216,38 @@ fn what_cannot_be_told_apart_or_written_stops_the_record() {
             ..
         })
     ));
+}
+
+// R047: a report stands in the classes of what is left in it
+#[test]
+fn a_report_leaves_the_class_of_a_withheld_result() {
+    let released = |excluded: bool| {
+        let result = |name: &str, section: Section| {
+            let mut it = f::observation(name, system::READ_V2, "44J3.", "2026-05-01", &[]);
+            it.sections = vec![section];
+            f::inside(it, "bloods")
+        };
+        let mut titre = result("titre", Section::Microbiology);
+        if excluded {
+            titre.restrictions.push(Restriction::Private);
+        }
+        let mut report = f::report("bloods", "4....", "2026-05-01", &["haemoglobin", "titre"]);
+        report.header = Header::ByResults;
+        report.sections = vec![Section::Haematology, Section::Microbiology];
+        let all = vec![
+            f::patient(),
+            report,
+            result("haemoglobin", Section::Haematology),
+            titre,
+        ];
+        let released = f::released(f::record(SourceFamily::Emis, all));
+        let report = &released.entries[1];
+        assert_eq!(report.kind, Kind::DiagnosticReport);
+        report.sections.clone()
+    };
+    let both = [Section::Haematology, Section::Microbiology];
+    assert_eq!(released(false), both);
+    assert_eq!(released(true), [Section::Haematology]);
 }
 
 #[test]
