@@ -91,3 +91,25 @@ impl WithheldReport {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R204: the practice reads which terminology, and never a name that a source made up
+    #[test]
+    fn a_terminology_has_a_word_and_a_made_up_one_has_none() {
+        let local = format!("{}/Z99001", system::EMIS_LOCAL);
+        let near = format!("{}-Z99001", system::EMIS_LOCAL);
+        for (uri, word) in [
+            (None, NO_CODE),
+            (Some(system::CTV3), "ctv3"),
+            (Some(system::EMIS_LOCAL), "emis-local-codes"),
+            (Some(local.as_str()), "emis-local-codes"),
+            (Some(near.as_str()), "other"),
+            (Some("urn:made-up"), "other"),
+        ] {
+            assert_eq!(terminology(uri), word, "{uri:?}");
+        }
+    }
+}

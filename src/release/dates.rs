@@ -120,6 +120,32 @@ mod tests {
         text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
     }
 
+    // R207: what is no moment finds nothing, and what is one finds exactly that
+    #[test]
+    fn moments_are_read_to_their_limits() {
+        for (text, same) in [
+            ("2024-01-01T10:00:59Z", "2024-01-01T10:00:59Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+            ("2024-01-01T10:00+14:00", "2023-12-31T20:00:00Z"),
+            ("2024-01-01T10:00-00:59", "2024-01-01T10:59:00Z"),
+            ("2024-01-01T10:00Z", "2024-01-01T10:00:00Z"),
+        ] {
+            assert_eq!(range(text).map(|(from, _)| from), Some(at(same)), "{text}");
+        }
+        for text in [
+            "2024-01-01T10:00:00.1aZ",
+            "2024-01-01T10:00:00.Z",
+            "2024-01-01T10:00.5Z",
+            "2024-01-01T10:00:00:00Z",
+            "2024-01-01T10:00+15:00",
+            "2024-01-01T10:00+16:00",
+            "2024-01-01T10:00+02:60",
+            "2024-01-01T10:00+02:61",
+        ] {
+            assert_eq!(range(text), None, "{text}");
+        }
+    }
+
     #[test]
     fn precision_is_what_was_written() {
         let cases = [
