@@ -280,4 +280,21 @@ mod tests {
         );
         assert_eq!(kept[1].state.as_deref(), Some("final"));
     }
+
+    // R047: only results have a say in how final a report is
+    #[test]
+    fn what_is_no_result_says_nothing_of_a_state() {
+        let mut report = f_report();
+        report.state_by_results = true;
+        let mut missing = of("missing", Header::No, Some(&report), &[]);
+        if let Resource::Observation(it) = &mut missing.resource {
+            it.status = "unknown".into();
+        }
+        let mut specimen = fixture::specimen();
+        specimen.parent = Some(report.id.clone());
+        let mut sieve = seen(&[report, missing, specimen]);
+        let kept = sieve.facts_mut();
+        states(kept);
+        assert_eq!(kept[0].state.as_deref(), Some("unknown"));
+    }
 }
