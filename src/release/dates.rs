@@ -120,7 +120,7 @@ mod tests {
         text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
     }
 
-    // R207: what is no moment finds nothing, and what is one finds exactly that
+    // smart.md F11: what is no moment finds nothing, and what is one finds exactly that
     #[test]
     fn moments_are_read_to_their_limits() {
         for (text, same) in [
@@ -134,6 +134,11 @@ mod tests {
         }
         for text in [
             "2024-01-01T10:00:00.1aZ",
+            "2024-01-01T10:00:00.123aZ",
+            "2024-01-01T10:00:00Z01:00",
+            "2024-01-01T10:00:00Zulu",
+            "2024-+1",
+            "+202-01-01",
             "2024-01-01T10:00:00.Z",
             "2024-01-01T10:00.5Z",
             "2024-01-01T10:00:00:00Z",

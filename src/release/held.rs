@@ -56,7 +56,7 @@ pub struct Held {
     last_updated: String,
     /// The same as an HTTP header says it.
     last_modified: String,
-    /// For each entry, the entries that it refers to.
+    /// For each entry, the entries that it refers to; none for a List, which is no need of what it names.
     refers_to: Vec<Box<[usize]>>,
     /// For each entry, its named references resolved: (search parameter, entry).
     links: Vec<Box<[(&'static str, usize)]>>,
@@ -83,12 +83,11 @@ impl Held {
             gaps,
             ..
         } = record;
-        let rank = |entry: &ReleasedEntry| match entry.kind {
-            Kind::Patient => 0,
-            _ if entry.tabs.is_empty() => 2,
-            _ => 1,
-        };
-        rest.sort_by_cached_key(|entry| (rank(entry), entry.date.newest_first()));
+        rest.sort_by_cached_key(|entry| {
+            let is_support = entry.tabs.is_empty();
+            let is_patient = entry.kind == Kind::Patient;
+            (!is_patient, is_support, entry.date.newest_first())
+        });
         let rule = lists::Rule::of(family, list_applied);
         let version = version(&practice, rule, &rest, &gaps, ask);
 
@@ -113,7 +112,6 @@ impl Held {
             };
             lists::build(&asked, &mut |list| {
                 let id = indexer.keys.shared(&list.id).0;
-                let refers_to = indexer.targets(&list.resource);
                 let mut entry = ReleasedEntry::encode(
                     &mut indexer,
                     (Kind::List, id),
@@ -123,16 +121,13 @@ impl Held {
                 )?;
                 entry.tabs = list.sections.iter().map(|section| section.tab()).collect();
                 entry.sections = list.sections;
-                entry.refers_to = refers_to.into_iter().flatten().collect();
                 lists.push(entry);
                 Ok::<(), ReleaseError>(())
             })?;
         }
-        let mut entries = Vec::with_capacity(rest.len() + lists.len());
         let mut rest = rest.into_iter();
-        entries.extend(rest.next());
-        entries.extend(lists);
-        entries.extend(rest);
+        let patient_first = rest.next().into_iter();
+        let mut entries: Vec<ReleasedEntry> = patient_first.chain(lists).chain(rest).collect();
 
         let keys = indexer.keys;
         let mut at: HashMap<Key, usize> = HashMap::with_capacity(entries.len());
@@ -336,8 +331,7 @@ fn version(
     part(practice.0.as_bytes());
     part(&[rule as u8]);
     for entry in entries {
-        part(entry.kind.name().as_bytes());
-        part(entry.id.as_bytes());
+        // Type and id are in its bytes.
         part(&entry.digest);
         for section in &entry.sections {
             part(section.code().as_bytes());
@@ -363,3 +357,7 @@ fn in_json(text: &str) -> String {
         .unwrap_or_default()
         .to_owned()
 }
+
+#[cfg(test)]
+#[path = "held_tests.rs"]
+mod tests;

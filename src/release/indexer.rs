@@ -233,7 +233,6 @@ impl Sink<'_> {
             it.criticality.as_ref(),
         );
         self.links("patient", Some(&*it.patient));
-        self.links("encounter", it.encounter.as_deref());
         self.links("recorder", it.recorder.as_deref());
         self.links("asserter", it.asserter.as_deref());
         self.time(Param::Date, it.recorded_date.as_ref());
@@ -253,7 +252,6 @@ impl Sink<'_> {
         self.concepts(Param::Code, it.code.as_deref());
         self.subject(Some(&*it.subject));
         self.links("encounter", it.encounter.as_deref());
-        self.links("recorder", it.recorder.as_deref());
         self.links("asserter", it.asserter.as_deref());
         self.time(Param::RecordedDate, it.recorded_date.as_ref());
         match &it.onset {
@@ -362,7 +360,6 @@ impl Sink<'_> {
         );
         self.concepts(Param::VaccineCode, Some(&*it.vaccine_code));
         self.links("patient", Some(&*it.patient));
-        self.links("encounter", it.encounter.as_deref());
         self.links("manufacturer", it.manufacturer.as_deref());
         for performer in &it.performer {
             self.links("performer", Some(&*performer.actor));
@@ -416,7 +413,6 @@ impl Sink<'_> {
         self.subject(Some(&*it.subject));
         self.links("encounter", it.encounter.as_deref());
         self.links("requester", it.requester.as_deref());
-        self.links("based-on", &it.based_on);
         self.time(Param::AuthoredOn, it.authored_on.as_ref());
     }
 
@@ -439,8 +435,6 @@ impl Sink<'_> {
         self.subject(Some(&*it.subject));
         self.links("context", it.context.as_deref());
         self.links("source", it.information_source.as_deref());
-        self.links("based-on", &it.based_on);
-        self.links("derived-from", &it.derived_from);
         match &it.effective {
             Some(r::MedicationStatementEffective::DateTime(at)) => {
                 self.time(Param::Effective, Some(at))
@@ -639,3 +633,7 @@ impl Sink<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "indexer_tests.rs"]
+mod tests;

@@ -41,10 +41,7 @@ pub fn for_caller(
         let in_tab = !entry.tabs.and(tabs).is_empty() || entry.kind == Kind::Patient;
         if in_tab && may_see(entry) {
             visible.insert(n);
-            // Lists are no need of their own: what they name is in their tab.
-            if entry.kind != Kind::List {
-                open.push(n);
-            }
+            open.push(n);
         }
     }
     while let Some(n) = open.pop() {
@@ -199,8 +196,9 @@ impl Released {
         bits.to_bytes()
     }
 
+    /// Is the entry at this place visible, and more than normally confidential?
     pub(super) fn is_sensitive(&self, n: usize) -> bool {
-        self.held.is_sensitive(n)
+        self.shows(n) && self.held.is_sensitive(n)
     }
 }
 
