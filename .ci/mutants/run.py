@@ -5,7 +5,8 @@ run.py build [SUITE…]     copies the source to target/mutants, writes every mu
                           compiles; with the tests of these suites only, where any is named
 run.py record SUITE [T…]  runs each test alone and writes down which mutants it reaches (SUITE is lib or gateway); T…: only those
                           whose names begin so, what is known of the others stays
-run.py test SUITE [K…]    lets each mutant live under the tests that reach it; those that none of them noticed are the survivors.
+run.py test SUITE [K…]    lets each mutant live under the tests that reach it, unless it was killed before; those that none of them
+                          noticed are the survivors.
                           K is the number of a mutant, or the beginning of its file's path
 run.py survivors          prints the mutants that no suite noticed, and those that no test reaches
 """
@@ -86,7 +87,13 @@ def build(suites):
         list_now = [[m["file"], m["function"], m["operator"], m["was"], m["is"]] for m in mutants]
         list_then = load("list.json", None)
         if list_then != list_now:
-            dropped = carried_over(list_then or [], list_now, dropped)
+            numbers = carried_over(list_then or [], list_now)
+            dropped = {numbers[k] for k in dropped if k in numbers}
+            for suite in ("lib", "gateway"):
+                known = load(f"outcome-{suite}.json", {})
+                save(f"outcome-{suite}.json", {str(numbers[int(k)]): what for k, what in known.items() if int(k) in numbers})
+                # which test reaches what has to be recorded anew
+                (WORK / f"reached-{suite}.json").unlink(missing_ok=True)
             save("list.json", list_now)
             save("dropped.json", sorted(dropped))
             mutants = write_copy(dropped)
@@ -125,20 +132,20 @@ def build(suites):
     print(f"{len(mutants)} mutants, {len(mutants) - len(alive)} do not compile, {len(alive)} to be tried")
 
 
-def carried_over(then, now, dropped):
-    """What did not compile, by its number of now: of each function that is as it was."""
+def carried_over(then, now):
+    """The number of now for each of then, in every function that is as it was: what is known of its changes still holds."""
     def functions(mutants):
         of = collections.defaultdict(list)
         for k, (file, function, *what) in enumerate(mutants):
             of[file, function].append((k, what))
         return of
 
-    before, carried = functions(then), set()
+    before, numbers = functions(then), {}
     for name, found in functions(now).items():
         known = before.get(name, [])
         if [what for _, what in known] == [what for _, what in found]:
-            carried |= {k for (old, _), (k, _) in zip(known, found) if old in dropped}
-    return carried
+            numbers |= {old: k for (old, _), (k, _) in zip(known, found)}
+    return numbers
 
 
 def statements_near(mutants, spans):
@@ -246,7 +253,7 @@ def test(suite, only):
     if only:
         todo = [m for m in mutants if any(str(m["k"]) == some or m["file"].startswith(some) for some in only)]
     else:
-        todo = [m for m in mutants if str(m["k"]) not in outcome and before.get(str(m["k"])) != "killed"]
+        todo = [m for m in mutants if "killed" not in (outcome.get(str(m["k"])), before.get(str(m["k"])))]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for n, (k, what) in enumerate(pool.map(one, todo)):
             outcome[str(k)] = what

@@ -3,7 +3,7 @@ use crate::fhir::build;
 use crate::fhir::kind::KINDS;
 use crate::tabs::params::{self, ParamType};
 
-#[path = "indexer_whole.rs"]
+#[path = "indexer_whole_tests.rs"]
 mod whole;
 
 use whole::whole;

@@ -114,11 +114,12 @@ impl OfKind {
                     .flatten()
                     .find(|span| span.param == param)
                     .map(|span| span.start);
-                match start {
-                    Some(start) if descending => (false, start.checked_neg().unwrap_or(i64::MAX)),
-                    Some(start) => (false, start),
-                    None => (true, 0),
-                }
+                let key = start.map(|start| match descending {
+                    // What has no beginning began before all else.
+                    true => start.checked_neg().unwrap_or(i64::MAX),
+                    false => start,
+                });
+                (key.is_none(), key)
             });
             order.into()
         });
@@ -206,3 +207,7 @@ impl Finder {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "of_kind_tests.rs"]
+mod tests;

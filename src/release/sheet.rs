@@ -93,28 +93,26 @@ impl Sheet {
         self.spans.get(n).copied()
     }
 
-    /// The piece that this range lies on, and where on it.
-    fn find(&self, range: &Range<usize>) -> Option<(&Bytes, Range<usize>)> {
+    /// The piece that this range lies on, and what stands there.
+    fn find(&self, range: &Range<usize>) -> Option<(&Bytes, &[u8])> {
         let behind = self
             .pieces
             .partition_point(|(start, _)| *start <= range.start);
         let (start, bytes) = self.pieces.get(behind.checked_sub(1)?)?;
         let inside = range.start - start..range.end.checked_sub(*start)?;
-        (inside.start <= inside.end && inside.end <= bytes.len()).then_some((bytes, inside))
+        Some((bytes, bytes.get(inside)?))
     }
 
     /// A part of it, shared, not copied; empty where there is none.
     pub(super) fn cut(&self, range: Range<usize>) -> Bytes {
         self.find(&range)
-            .map(|(bytes, inside)| bytes.slice(inside))
+            .map(|(bytes, part)| bytes.slice_ref(part))
             .unwrap_or_default()
     }
 
     /// A part of it, to look at.
     pub(super) fn look(&self, range: Range<usize>) -> &[u8] {
-        self.find(&range)
-            .and_then(|(bytes, inside)| bytes.get(inside))
-            .unwrap_or_default()
+        self.find(&range).map(|(_, part)| part).unwrap_or_default()
     }
 }
 
@@ -132,10 +130,7 @@ impl Laying {
     fn behind(other: &Self, needed: usize) -> Self {
         Self {
             // Not one byte behind, where a neighbour's comma would be.
-            start: match other.bytes.len() {
-                0 => other.start,
-                len => other.start + len + 2,
-            },
+            start: other.start + other.bytes.len() + 2,
             bytes: Vec::with_capacity(needed.max(PIECE)),
             resources: Vec::new(),
         }
@@ -189,3 +184,7 @@ impl Span {
         self.start == range.end + 1
     }
 }
+
+#[cfg(test)]
+#[path = "sheet_tests.rs"]
+mod tests;

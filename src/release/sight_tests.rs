@@ -132,6 +132,24 @@ fn exactly_what_the_scopes_name_is_seen() {
     assert_eq!(ids("system/Condition.rs").len(), 2);
 }
 
+// Two who asked at the same moment made the same: one of both is kept
+#[test]
+fn a_view_is_kept_once() {
+    let held = held();
+    let scopes = ScopeSet::parse_granted(SOME);
+    let sight = Sight {
+        tabs: TabSet::ALL,
+        scopes: &scopes,
+        interaction: Interaction::Search,
+    };
+    let (one, other) = (sight.look(&held), sight.look(&held));
+    held.views().keep(&sight, &one);
+    held.views().keep(&sight, &other);
+    assert_eq!(held.views().0.lock().unwrap().len(), 1);
+    let kept = held.views().find(&sight).unwrap();
+    assert!(Arc::ptr_eq(&kept, &one));
+}
+
 #[test]
 fn only_so_many_views_are_kept() {
     let held = held();

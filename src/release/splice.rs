@@ -157,18 +157,15 @@ impl Released {
         for put in puts {
             match put {
                 Put::Sheet(range) if put.is_shared() => {
-                    if copied > 0 {
-                        pieces.push(words.split_to(copied));
-                        copied = 0;
-                    }
+                    // Words stand before every entry,
+                    pieces.push(words.split_to(std::mem::take(&mut copied)));
                     pieces.push(sheet.cut(range.clone()));
                 }
                 put => copied += put.len(),
             }
         }
-        if copied > 0 {
-            pieces.push(words.split_to(copied));
-        }
+        // and behind the last.
+        pieces.push(words);
         Clinical(pieces)
     }
 }

@@ -25,6 +25,7 @@ pub struct ReleasedEntry {
     pub(super) id: Arc<str>,
     pub(super) json: Bytes,
     pub(super) sections: Vec<Section>,
+    /// None for what is there only for others' sake.
     pub(super) tabs: TabSet,
     pub(super) confidentiality: Confidentiality,
     pub(super) index: SearchIndex,
@@ -180,12 +181,6 @@ impl ReleasedEntry {
     #[must_use]
     pub fn json(&self) -> &Bytes {
         &self.json
-    }
-
-    /// The tabs it stands in; none for supporting kinds.
-    #[must_use]
-    pub fn tabs(&self) -> TabSet {
-        self.tabs
     }
 
     /// The sections it stands in.

@@ -218,6 +218,24 @@ fn what_cannot_be_told_apart_or_written_stops_the_record() {
     ));
 }
 
+// R4 http#versioning: an ETag changes with the bytes, and with nothing else
+#[test]
+fn an_etag_is_of_the_bytes() {
+    let tag = |code: &str| {
+        let problem = f::problem("x", system::READ_V2, code, "2020-01-01");
+        let record = f::released(f::record(SourceFamily::Emis, vec![f::patient(), problem]));
+        record.entries()[1].etag().to_owned()
+    };
+    let (one, same, other) = (tag("H33.."), tag("H33.."), tag("C34.."));
+    assert_eq!(one, same);
+    assert_ne!(one, other);
+    let inside = one.strip_prefix("W/\"").and_then(|it| it.strip_suffix('"'));
+    assert!(
+        inside.is_some_and(|it| it.len() == 16 && it.bytes().all(|b| b.is_ascii_hexdigit())),
+        "{one}"
+    );
+}
+
 // R047: a report stands in the classes of what is left in it
 #[test]
 fn a_report_leaves_the_class_of_a_withheld_result() {
