@@ -484,12 +484,16 @@ fn what_has_no_national_code_is_counted_for_the_practice() {
     let problem =
         |name: &str, system: &str| local(f::problem(name, system, "SECRET1", "2020-01-01"));
     let own_name = format!("{}/9990000018", system::EMIS_LOCAL);
+    // Of two codes the original one stands first.
+    let mut two = problem("two", &own_name);
+    two.codings
+        .push(("https://example.org/other".to_owned(), "SECRET2".to_owned()));
     let resources = || {
         vec![
             f::patient(),
             f::problem("national", system::READ_V2, "H33..", "2020-01-01"),
             problem("one", system::EMIS_LOCAL),
-            problem("two", &own_name),
+            two.clone(),
             problem("three", "https://example.org/9990000018"),
         ]
     };

@@ -7,9 +7,9 @@ use super::dates;
 use super::index::{DateSpan, Link, Said, SearchIndex, Token};
 use super::keys::{Key, Keys};
 use super::param::Param;
+use crate::fhir::Resource;
 use crate::fhir::model::{resources as r, types as t};
 use crate::fhir::refs::references;
-use crate::fhir::{Kind, Resource};
 
 /// What has been said of each code of one system.
 type OfSystem = HashMap<Arc<str>, Arc<Said>>;
@@ -30,10 +30,9 @@ pub(super) struct Indexed {
 }
 
 impl Indexer {
-    pub(super) fn index(&mut self, kind: Kind, resource: &Resource) -> Indexed {
+    pub(super) fn index(&mut self, resource: &Resource) -> Indexed {
         let mut sink = Sink {
             indexer: self,
-            kind,
             tokens: Vec::with_capacity(16),
             dates: Vec::new(),
             links: Vec::with_capacity(8),
@@ -88,7 +87,6 @@ impl Indexer {
 
 struct Sink<'i> {
     indexer: &'i mut Indexer,
-    kind: Kind,
     tokens: Vec<Token>,
     dates: Vec<DateSpan>,
     links: Vec<Link>,
@@ -588,10 +586,6 @@ impl Sink<'_> {
 
     fn token(&mut self, param: Param, system: Option<&str>, code: Option<&str>) {
         let Some(code) = code else { return };
-        // Only what the type can be searched by is worth keeping.
-        if !crate::tabs::params::knows(self.kind, param) {
-            return;
-        }
         let system = system.map(|text| self.indexer.word(text));
         let said = match param {
             // Each its own.

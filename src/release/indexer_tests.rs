@@ -1,6 +1,6 @@
 use super::*;
-use crate::fhir::build;
 use crate::fhir::kind::KINDS;
+use crate::fhir::{Kind, build};
 use crate::tabs::params::{self, ParamType};
 
 #[path = "indexer_whole_tests.rs"]
@@ -63,9 +63,9 @@ fn numbered() -> Vec<t::Identifier> {
 
 /// All that a resource can be found by, a line for each: `code urn:s|this`, `date 2020-01-02..2020-01-03` (the first day
 /// and the day after the last), `encounter -> Encounter/e`.
-fn found_by(kind: Kind, resource: &Resource) -> Vec<String> {
+fn found_by(resource: &Resource) -> Vec<String> {
     let mut indexer = Indexer::default();
-    let indexed = indexer.index(kind, resource);
+    let indexed = indexer.index(resource);
     let targets = references(resource);
     let day = |millis: i64| match millis {
         i64::MIN | i64::MAX => String::new(),
@@ -96,7 +96,7 @@ fn check(kind: Kind, resource: &Resource, expected: &str) {
     let mut expected: Vec<&str> = expected.lines().map(str::trim).collect();
     expected.retain(|line| !line.is_empty());
     expected.sort_unstable();
-    assert_eq!(found_by(kind, resource), expected, "{}", kind.name());
+    assert_eq!(found_by(resource), expected, "{}", kind.name());
 }
 
 // smart.md F10: each type is found by exactly what is asked of it, and by nothing that nobody can ask for
@@ -114,7 +114,7 @@ fn every_parameter_of_every_type_is_in_the_index() {
     for kind in KINDS {
         let of_kind = cases.iter().find(|(it, ..)| *it == kind);
         let (_, resource, _) = of_kind.unwrap();
-        let lines = found_by(kind, resource);
+        let lines = found_by(resource);
         let has = |name: &str, sign: &str| {
             let head = format!("{name} {sign}");
             lines.iter().any(|line| line.starts_with(&head))
@@ -134,18 +134,18 @@ fn every_parameter_of_every_type_is_in_the_index() {
         {
             assert!(has(name, "-> "), "{} {name}", kind.name());
         }
-        // And no reference is kept under a name that nothing asks for.
+        // And nothing is kept under a name that nobody can ask for.
         let mut asked: Vec<&str> = params::includes(kind).to_vec();
         asked.extend(params::params(kind).iter().map(|(param, _)| param.name()));
-        for (name, _) in lines.iter().filter_map(|line| line.split_once(" -> ")) {
+        for (name, _) in lines.iter().filter_map(|line| line.split_once(' ')) {
             assert!(asked.contains(&name), "{} {name}", kind.name());
         }
     }
 }
 
 /// The lines of a resource that begin so.
-fn only(kind: Kind, resource: Resource, head: &str) -> Vec<String> {
-    let mut lines = found_by(kind, &resource);
+fn only(resource: Resource, head: &str) -> Vec<String> {
+    let mut lines = found_by(&resource);
     lines.retain(|line| line.starts_with(head));
     lines
 }
@@ -233,7 +233,7 @@ fn periods_and_moments_are_found_as_days_are() {
     ];
     for (kind, name, resource) in cases {
         let expected = [format!("{name}2020-01-02..2020-01-04")];
-        assert_eq!(only(kind, resource, name), expected, "{}", kind.name());
+        assert_eq!(only(resource, name), expected, "{}", kind.name());
     }
     let moment = Resource::Observation(Box::new(r::Observation {
         effective: Some(r::ObservationEffective::Instant(
@@ -241,7 +241,7 @@ fn periods_and_moments_are_found_as_days_are() {
         )),
         ..Default::default()
     }));
-    let found = only(Kind::Observation, moment, "date ");
+    let found = only(moment, "date ");
     assert_eq!(found, ["date 2020-01-02..2020-01-02"]);
 }
 
@@ -262,7 +262,7 @@ fn a_period_is_as_long_as_it_says() {
             period: Some(period(start, end)),
             ..Default::default()
         }));
-        let found = only(Kind::Flag, flag, "date ");
+        let found = only(flag, "date ");
         assert_eq!(found.first().map(String::as_str), expected, "{start} {end}");
     }
 }
@@ -279,11 +279,8 @@ fn a_medicine_may_be_a_reference() {
         medication: r::MedicationStatementMedication::Reference(medicine),
         ..Default::default()
     }));
-    for (kind, resource) in [
-        (Kind::MedicationRequest, asked),
-        (Kind::MedicationStatement, taken),
-    ] {
-        let found = only(kind, resource, "medication ");
+    for resource in [asked, taken] {
+        let found = only(resource, "medication ");
         assert_eq!(found, ["medication -> Organization/m"]);
     }
 }
@@ -308,7 +305,7 @@ fn what_says_nothing_is_not_found() {
         ..Default::default()
     };
     let condition = Resource::Condition(Box::new(condition));
-    assert_eq!(found_by(Kind::Condition, &condition), ["category |bare"]);
+    assert_eq!(found_by(&condition), ["category |bare"]);
 }
 
 // Memory: very many resources say the same
@@ -320,7 +317,7 @@ fn the_same_code_and_word_are_kept_once() {
             code: Box::new(concept(code)),
             ..Default::default()
         }));
-        let indexed = indexer.index(Kind::Flag, &resource);
+        let indexed = indexer.index(&resource);
         let token = indexed
             .index
             .tokens()

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::{at, coded, coding, concept, numbered, period, tagged, to, whose};
+use crate::fhir::Kind;
 
 /// A resource of each type with everything in it that the type can be searched by, and what it is then found by.
 pub(super) fn whole() -> Vec<(Kind, Resource, &'static str)> {

@@ -138,10 +138,7 @@ impl Finder {
         for token in entry.index.tokens() {
             let codes = self.codes.entry(token.param).or_default();
             let said = &token.said;
-            let systems = match codes.get_mut(&said.code) {
-                Some(systems) => systems,
-                None => codes.entry(Arc::clone(&said.code)).or_default(),
-            };
+            let systems = codes.entry(Arc::clone(&said.code)).or_default();
             match systems
                 .iter_mut()
                 .find(|(system, _)| *system == said.system)

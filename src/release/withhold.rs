@@ -148,7 +148,7 @@ impl ReleasedEntry {
             why: error.to_string(),
         })?;
         let digest: [u8; 32] = Sha256::digest(&json).into();
-        let Indexed { index, links } = indexer.index(kind, resource);
+        let Indexed { index, links } = indexer.index(resource);
         Ok(Self {
             kind,
             id,
