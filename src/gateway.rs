@@ -263,6 +263,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     let occasions = Arc::new(Occasions::new(OccasionParts {
         register: parts.register.clone(),
         store: occasion_store,
+        terms: Arc::clone(&parts.store) as _,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&parts.clock),
         machine_clock: Arc::clone(&machine_clock),
@@ -475,7 +476,12 @@ pub fn oversight_api(
         },
         tokens: Arc::clone(store) as _,
         audit: Arc::clone(store) as _,
-        reports: Reports::new(Arc::clone(&trail), Arc::clone(store) as _, cases.clone()),
+        reports: Reports::new(
+            Arc::clone(&trail),
+            Arc::clone(store) as _,
+            Arc::clone(store) as _,
+            cases.clone(),
+        ),
         cases,
         override_reviews: OverrideReviews::new(
             Arc::clone(store) as _,

@@ -18,7 +18,7 @@ fn chosen(bytes: &[u8], n: usize) -> Option<(usize, String)> {
 
 /// One file of the register, among sound ones.
 pub fn register(bytes: &[u8]) {
-    let Some((file, text)) = chosen(bytes, 5) else {
+    let Some((file, text)) = chosen(bytes, 6) else {
         return;
     };
     let mut files = RegisterFiles {
@@ -27,13 +27,15 @@ pub fn register(bytes: &[u8]) {
         users: include_str!("../../docs/example/register/users.toml").to_owned(),
         clients: String::new(),
         protocols: include_str!("../../docs/example/register/protocols.toml").to_owned(),
+        terms: Some(include_str!("../../docs/example/register/terms.toml").to_owned()),
     };
     let place = match file {
         0 => &mut files.agreement,
         1 => &mut files.organisations,
         2 => &mut files.users,
         3 => &mut files.clients,
-        _ => &mut files.protocols,
+        4 => &mut files.protocols,
+        _ => files.terms.get_or_insert_default(),
     };
     *place = text;
     if let Err(errors) = Register::read(&files, date(2026, 3, 17)) {

@@ -251,6 +251,7 @@ fn files(seeds: &mut Vec<Seed>) {
         include_str!("../../docs/example/register/users.toml"),
         "[[client]]\nid = \"a\"\nname = \"A\"\norganisation = \"Z9H01\"\n[client.authentication]\nmethod = \"public\"\n",
         include_str!("../../docs/example/register/protocols.toml"),
+        include_str!("../../docs/example/register/terms.toml"),
     ]) {
         add("register", n, text);
     }

@@ -147,6 +147,8 @@ pub enum AccessStep {
     Withdrawal,
     /// A client asked whether a token is alive and whose it is (RFC 7662).
     Introspection,
+    /// Somebody accepted the terms of use (R103).
+    Terms,
 }
 
 /// What a caller asked the FHIR API.

@@ -65,6 +65,8 @@ pub enum Happening {
     Withdrawal,
     /// A client asked about a token.
     Introspection,
+    /// Somebody accepted the terms of use.
+    Terms,
     /// The source was about to be asked.
     Intent,
     /// Data was about to leave.
@@ -77,12 +79,13 @@ pub enum Happening {
 
 impl Happening {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Token,
         Self::Occasion,
         Self::Override,
         Self::Withdrawal,
         Self::Introspection,
+        Self::Terms,
         Self::Intent,
         Self::Disclosure,
         Self::Refused,
@@ -98,6 +101,7 @@ impl Happening {
             Self::Override => "override",
             Self::Withdrawal => "withdrawal",
             Self::Introspection => "introspection",
+            Self::Terms => "terms",
             Self::Intent => "intent",
             Self::Disclosure => "disclosure",
             Self::Refused => "refused",

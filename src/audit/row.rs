@@ -199,6 +199,7 @@ impl Row {
             What::Access(AccessStep::Override) => ("override", None, None),
             What::Access(AccessStep::Withdrawal) => ("withdrawal", None, None),
             What::Access(AccessStep::Introspection) => ("introspection", None, None),
+            What::Access(AccessStep::Terms) => ("terms", None, None),
             What::Intent => ("intent", None, None),
             What::Disclosure(disclosure) => (
                 "disclosure",

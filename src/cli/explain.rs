@@ -25,6 +25,7 @@ use crate::register::{GatewayKind, Register, RegisterFiles, use_of};
 use crate::sandbox::population;
 use crate::store::OccasionStore;
 use crate::store::holds::RegisterStore;
+use crate::store::terms::TermsStore;
 use crate::tabs::catalogue::Tab;
 
 /// Arguments of `openmig explain`.
@@ -151,7 +152,8 @@ fn past(place: &Place, row: Uuid) -> Result<(String, bool), Failure> {
         holds: &holds,
         today: today(),
     };
-    let again = explain(store.as_ref(), event, &view)?;
+    let accepted = store.acceptances_of(event.clinician.as_deref().unwrap_or_default())?;
+    let again = explain(store.as_ref(), event, &view, &accepted)?;
     let mut out = String::new();
     let unknown = "nobody known";
     writeln!(
@@ -303,7 +305,7 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
     .map(str::to_owned)
     .collect();
     let basis = basis(&current, &viewer, facts);
-    let clinician = view.clinician(&user, &viewer, &viewer);
+    let clinician = view.clinician(&user, &viewer, &viewer, &store.acceptances_of(&user)?);
     let role = clinician.known().map(|one| one.role.clone());
     let refused = store.standing_refusals(&viewer, &user, &patient, now)?;
     let (own, other): (Vec<String>, Vec<String>) = refused

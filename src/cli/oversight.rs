@@ -84,7 +84,7 @@ pub struct ReportCommand {
 }
 
 /// Every report.
-const REPORTS: [&str; 15] = [
+const REPORTS: [&str; 16] = [
     "access-audit",
     "complaints",
     "due",
@@ -99,6 +99,7 @@ const REPORTS: [&str; 15] = [
     "patient-information",
     "quality",
     "subject-access",
+    "terms",
     "undelivered",
 ];
 /// Those that are JSON alone.

@@ -37,6 +37,8 @@ pub(super) struct Grounds {
     pub refused: bool,
     pub opted_out: bool,
     pub withdrawn: bool,
+    /// Version of the terms that count as accepted.
+    pub terms: Option<String>,
 }
 
 impl Grounds {
@@ -47,6 +49,7 @@ impl Grounds {
             && self.refused == other.refused
             && self.opted_out == other.opted_out
             && self.withdrawn == other.withdrawn
+            && self.terms == other.terms
     }
 }
 

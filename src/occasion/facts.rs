@@ -7,6 +7,7 @@ use crate::access::{ClinicianFacts, Fact, PracticeFacts, ProtocolFacts, TabCodes
 use crate::record::OdsCode;
 use crate::record::date::london;
 use crate::register::{Holds, LegalGateway, Organisation, OrganisationKind, Register};
+use crate::store::terms::AcceptanceRow;
 
 /// The register and the holds, both taken once for one decision.
 #[derive(Debug, Clone, Copy)]
@@ -60,28 +61,29 @@ impl RegisterView<'_> {
         !rules.missing_evidence_blocks || organisation.owes(rules, self.today).is_empty()
     }
 
-    /// `claimed` is the organisation that the clinician is said to act for.
+    /// `claimed` is the organisation that the clinician is said to act for; `accepted` is what the store has of their
+    /// acceptances of the terms, where the register does not have the one in force ([`Register::acceptance_is_due`]).
     #[must_use]
     pub fn clinician(
         &self,
         username: &str,
         viewer: &OdsCode,
         claimed: &OdsCode,
+        accepted: &[AcceptanceRow],
     ) -> Fact<ClinicianFacts> {
-        Fact::known_or_unknown(self.register.users.get(username).map(|user| {
-            ClinicianFacts {
-                username: user.username.clone(),
-                role: user.role.clone(),
-                acts_for_viewer: user.organisations.contains(viewer) && claimed == viewer,
-                revoked: user.revoked || self.holds.users.contains(username),
-                training_until: user.training_until,
-                terms_accepted: user
-                    .terms_accepted
-                    .as_ref()
-                    .filter(|(_, accepted)| *accepted <= self.today)
-                    .map(|(version, _)| version.clone()),
-            }
-        }))
+        Fact::known_or_unknown(
+            self.register
+                .users
+                .get(username)
+                .map(|user| ClinicianFacts {
+                    username: user.username.clone(),
+                    role: user.role.clone(),
+                    acts_for_viewer: user.organisations.contains(viewer) && claimed == viewer,
+                    revoked: user.revoked || self.holds.users.contains(username),
+                    training_until: user.training_until,
+                    terms_accepted: self.register.accepted_terms(user, accepted, self.today),
+                }),
+        )
     }
 
     /// The viewer's protocols, or the one of this id, with what each gives to `role` and why it may, for these purposes.

@@ -13,6 +13,7 @@ mod read;
 mod recheck;
 mod seal;
 mod standing;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -21,7 +22,7 @@ mod words;
 pub use decided::{Decided, digest_of};
 pub use facts::RegisterView;
 pub use open::{CLOCK_MOVED_BACK, OccasionParts, Occasions, Windows};
-pub use point_of_care::{Asker, Pickable, PointOfCare, SealFailed};
+pub use point_of_care::{Asker, Pickable, PointOfCare, SealFailed, Standing};
 pub use read::{ReadOccasion, ReadRefusal};
 pub use seal::{SealError, SealKey};
 pub use words::override_words;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use moka::future::Cache;
 
@@ -21,10 +22,11 @@ use crate::fhir::{IdKey, PatientId};
 use crate::lookup::{FindAsk, Finder};
 use crate::record::OdsCode;
 use crate::record::names::share_a_family_name;
-use crate::register::{RegisterHandle, use_of};
+use crate::register::{Register, RegisterHandle, use_of};
 use crate::source::trace::{TraceAnswer, Traced};
 use crate::source::worklist::Worklist;
 use crate::store::bound::Bound;
+use crate::store::terms::{AcceptanceRow, TermsStore};
 use crate::store::{AlertRow, OccasionRow, OccasionStore, RefusalRow, StoreError, basis_with};
 use crate::tabs::catalogue::TabSet;
 
@@ -64,6 +66,8 @@ pub struct OccasionParts {
     pub register: RegisterHandle,
     /// Occasions, refusals, remembered opt-outs, alerts.
     pub store: Arc<dyn OccasionStore>,
+    /// Acceptances of the terms of use.
+    pub terms: Arc<dyn TermsStore>,
     /// The trail.
     pub audit: Arc<dyn AuditLog>,
     /// The time.
@@ -219,7 +223,16 @@ impl Occasions {
         trail: &mut Trail<'_>,
         step: AccessStep,
     ) -> Result<(Decision, Known), OccasionRefusal> {
-        let mut inputs = self.before_inputs(ask, view);
+        let username = &ask.clinician.username;
+        let accepted = match self.acceptances(view.register, username, view.today) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                return Err(trail
+                    .unavailable(self.now(), step, "store-unavailable", &error)
+                    .await);
+            }
+        };
+        let mut inputs = self.before_inputs(ask, view, &accepted);
         let inside = Inputs::Before(inputs.clone()).decide();
         let outside_waits = |rule: Rule| {
             inside
@@ -295,11 +308,32 @@ impl Occasions {
         }
     }
 
-    fn before_inputs(&self, ask: &OccasionAsk, view: &RegisterView<'_>) -> BeforeInputs {
+    /// What the store has of this person's acceptances of the terms. It is asked only where the register does not have the
+    /// one in force: no other can change a decision.
+    pub(super) fn acceptances(
+        &self,
+        register: &Register,
+        username: &str,
+        today: Date,
+    ) -> Result<Vec<AcceptanceRow>, StoreError> {
+        if register.acceptance_is_due(username, today) {
+            self.parts.terms.acceptances_of(username)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    fn before_inputs(
+        &self,
+        ask: &OccasionAsk,
+        view: &RegisterView<'_>,
+        accepted: &[AcceptanceRow],
+    ) -> BeforeInputs {
         let clinician = view.clinician(
             &ask.clinician.username,
             &ask.viewer,
             &ask.clinician.organisation,
+            accepted,
         );
         let role = clinician.known().map(|clinician| clinician.role.as_str());
         BeforeInputs {

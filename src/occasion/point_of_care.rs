@@ -37,9 +37,23 @@ pub struct Asker {
     pub origin: Origin,
 }
 
+/// How somebody who signed in stands before any patient is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// They may look at these tabs.
+    MayLook(TabSet),
+    /// Nothing stands against it but that they have not accepted the terms in force, which can be shown (R103).
+    TermsFirst {
+        /// What they may look at then.
+        tabs: TabSet,
+        /// In which flow.
+        protocol: String,
+    },
+}
+
 /// The point of care as the pages see it.
 pub struct PointOfCare {
-    occasions: Arc<Occasions>,
+    pub(super) occasions: Arc<Occasions>,
     directory: Arc<dyn Directory>,
 }
 
@@ -63,12 +77,22 @@ impl PointOfCare {
     ///
     /// # Errors
     /// Why not.
-    pub async fn may_look(&self, asker: &Asker) -> Result<TabSet, OccasionRefusal> {
+    pub async fn may_look(&self, asker: &Asker) -> Result<Standing, OccasionRefusal> {
         let inputs = Inputs::Before(self.inputs(asker, Fact::NotAsked)?);
         let decision = inputs.decide();
-        match staff_fault(&decision) {
-            None => Ok(decision.tabs),
-            Some(rule) => Err(self.refuse(asker, None, inputs, rule).await),
+        let faults = staff_faults(&decision);
+        let shown = self.occasions.parts.register.current().terms.is_some();
+        // Nobody is asked to accept terms who is refused for another reason all the same.
+        let fault = faults
+            .iter()
+            .find(|rule| !shown || **rule != Rule::TermsAccepted);
+        match (fault, faults.first()) {
+            (Some(rule), _) => Err(self.refuse(asker, None, inputs, *rule).await),
+            (None, None) => Ok(Standing::MayLook(decision.tabs)),
+            (None, Some(_)) => Ok(Standing::TermsFirst {
+                tabs: decision.tabs,
+                protocol: decision.protocol.unwrap_or_default(),
+            }),
         }
     }
 
@@ -240,7 +264,15 @@ impl PointOfCare {
             today: day_of(parts.clock.now()),
         };
         let viewer = &asker.clinician.organisation;
-        let clinician = view.clinician(&asker.clinician.username, viewer, viewer);
+        let username = &asker.clinician.username;
+        let accepted = self
+            .occasions
+            .acceptances(&register, username, view.today)
+            .map_err(|error| {
+                tracing::warn!(%error, request = %asker.origin.request_id, "acceptances of the terms could not be read");
+                OccasionRefusal::Unavailable
+            })?;
+        let clinician = view.clinician(username, viewer, viewer, &accepted);
         let role = clinician.known().map(|clinician| clinician.role.as_str());
         Ok(BeforeInputs {
             today: view.today,
@@ -259,7 +291,7 @@ impl PointOfCare {
         })
     }
 
-    fn trail(&self, asker: &Asker, patient: Option<PatientId>) -> Trail<'_> {
+    pub(super) fn trail(&self, asker: &Asker, patient: Option<PatientId>) -> Trail<'_> {
         let parts = &self.occasions.parts;
         let register = parts.register.current();
         Trail {
@@ -313,12 +345,13 @@ impl PointOfCare {
     }
 }
 
-/// The first rule about app, organisation or person that does not hold.
-fn staff_fault(decision: &Decision) -> Option<Rule> {
+/// The rules about app, organisation and person that do not hold, in their order.
+fn staff_faults(decision: &Decision) -> Vec<Rule> {
     decision
         .rules
         .iter()
         .take_while(|(rule, _)| *rule != Rule::TreatmentRegistered)
-        .find(|(_, outcome)| *outcome != RuleOutcome::Pass)
+        .filter(|(_, outcome)| *outcome != RuleOutcome::Pass)
         .map(|(rule, _)| *rule)
+        .collect()
 }

@@ -227,7 +227,8 @@ impl Occasions {
                 proof: Proof::of(&row.assurance),
             });
             inputs.viewer = view.viewer(&row.viewer);
-            inputs.clinician = view.clinician(&row.clinician, &row.viewer, &row.viewer);
+            let accepted = self.acceptances(&register, &row.clinician, view.today)?;
+            inputs.clinician = view.clinician(&row.clinician, &row.viewer, &row.viewer, &accepted);
             let role = inputs
                 .clinician
                 .known()
@@ -248,6 +249,10 @@ impl Occasions {
             withdrawn: looked
                 .as_ref()
                 .is_some_and(|looked| looked.row.withdrawn_at.is_some()),
+            terms: inputs
+                .clinician
+                .known()
+                .and_then(|clinician| clinician.terms_accepted.clone()),
             holds,
         };
         Ok(Looked {

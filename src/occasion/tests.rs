@@ -1,6 +1,7 @@
 mod life;
 mod opening;
 mod refusals;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ use crate::sandbox::register::tests::{TODAY, sandbox_files, sandbox_register};
 use crate::source::trace::{TraceAnswer, Traced};
 use crate::source::worklist::{OnWorklist, Worklist};
 use crate::source::{BoxFuture, SourceError, SourceRefusal};
+use crate::store::terms::{AcceptanceRow, TermsStore};
 use crate::store::{AlertRow, OccasionRow, OccasionStore, RefusalRow, StoreError, Stored};
 use crate::tabs::catalogue::{Tab, TabSet};
 
@@ -176,6 +178,29 @@ struct Kept {
     opted_out: BTreeMap<(PatientId, OdsCode), bool>,
     /// An opt-out of this patient was granted here.
     decided: Option<PatientId>,
+    accepted: Vec<AcceptanceRow>,
+}
+
+impl TermsStore for Store {
+    fn accept_terms(&self, row: AcceptanceRow, _: AuditEntry) -> Stored<'_, bool> {
+        Box::pin(async move {
+            self.with("accept", |kept| {
+                kept.accepted.push(row);
+                true
+            })
+        })
+    }
+
+    fn acceptances_of(&self, username: &str) -> Result<Vec<AcceptanceRow>, StoreError> {
+        let own = |row: &&AcceptanceRow| row.username == username;
+        self.with("accepted", |kept| {
+            kept.accepted.iter().filter(own).cloned().collect()
+        })
+    }
+
+    fn acceptances(&self) -> Result<Vec<AcceptanceRow>, StoreError> {
+        self.with("", |kept| kept.accepted.clone())
+    }
 }
 
 struct Store {
@@ -356,6 +381,7 @@ impl Bench {
         let occasions = Occasions::new(OccasionParts {
             register: register.clone(),
             store: store.clone(),
+            terms: store.clone(),
             audit: log.clone(),
             clock: Arc::clone(&shared),
             machine_clock: shared,

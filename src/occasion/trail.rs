@@ -53,12 +53,21 @@ impl Trail<'_> {
         what: What,
         failure: Option<&str>,
     ) -> Result<(), OccasionRefusal> {
+        let entry = self.entry(at, what, failure);
+        self.log.write(entry).await.map_err(|error| {
+            tracing::error!(%error, request = %self.origin.request_id, "no audit row, so no access");
+            OccasionRefusal::Unavailable
+        })
+    }
+
+    /// One row, for whoever writes it together with a deed.
+    pub fn entry(&self, at: Timestamp, what: What, failure: Option<&str>) -> AuditEntry {
         let decision = if self.decisions.is_empty() {
             None
         } else {
             serde_json::to_string(&self.decisions).ok()
         };
-        let entry = AuditEntry {
+        AuditEntry {
             at,
             what,
             failure: failure.map(ToOwned::to_owned),
@@ -80,11 +89,7 @@ impl Trail<'_> {
             token: None,
             binds: self.binds.clone(),
             also: self.also.clone(),
-        };
-        self.log.write(entry).await.map_err(|error| {
-            tracing::error!(%error, request = %self.origin.request_id, "no audit row, so no access");
-            OccasionRefusal::Unavailable
-        })
+        }
     }
 
     /// Flags an access that somebody should look at later: clinician and patient share a family name (R110). The flag is in

@@ -692,7 +692,7 @@ fn seen(
     .iter()
     .map(|&purpose| purpose.to_owned())
     .collect();
-    let clinician = view.clinician(user, viewer, viewer);
+    let clinician = view.clinician(user, viewer, viewer, &[]);
     let role = clinician.known().map(|clinician| clinician.role.as_str());
     let before = BeforeInputs {
         today,

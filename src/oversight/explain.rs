@@ -11,6 +11,7 @@ use crate::occasion::{RegisterView, digest_of};
 use crate::record::OdsCode;
 use crate::register::use_of;
 use crate::store::StoreError;
+use crate::store::terms::AcceptanceRow;
 use crate::tabs::catalogue::TabSet;
 
 /// A decision taken from the trail, decided again twice.
@@ -67,7 +68,8 @@ enum Column {
     },
 }
 
-/// The decisions behind a row of the trail, as they were, decided again, and decided with what `view` says now.
+/// The decisions behind a row of the trail, as they were, decided again, and decided with what `view` says now. `accepted` is
+/// what the store has of the clinician's acceptances of the terms.
 ///
 /// # Errors
 /// See [`ExplainError`].
@@ -75,6 +77,7 @@ pub fn explain(
     trail: &dyn AuditReader,
     event: &StoredEvent,
     view: &RegisterView<'_>,
+    accepted: &[AcceptanceRow],
 ) -> Result<Vec<Again>, ExplainError> {
     let mut again = Vec::new();
     // The protocol that an earlier decision of the same row chose: later ones look at the practice in that flow.
@@ -86,7 +89,7 @@ pub fn explain(
             Column::Beside { .. } => continue,
         };
         protocol = record.protocol.clone().unwrap_or(protocol);
-        let now = refreshed(&record.inputs, event, view, &protocol);
+        let now = refreshed(&record.inputs, event, (view, accepted), &protocol);
         again.push(Again {
             same: record.still_holds(),
             now: DecisionRecord::decide(now).1,
@@ -153,12 +156,12 @@ fn named(
     }
 }
 
-/// The same inputs, with everything that register and holds say as it is now. The patient, the conversation, the moment and
+/// The same inputs, with everything that register, holds and acceptances of the terms say as it is now. The patient, the conversation, the moment and
 /// what others answered stay as they were.
 fn refreshed(
     inputs: &Inputs,
     event: &StoredEvent,
-    view: &RegisterView<'_>,
+    (view, accepted): (&RegisterView<'_>, &[AcceptanceRow]),
     protocol: &str,
 ) -> Inputs {
     let nobody = OdsCode(String::new());
@@ -169,7 +172,7 @@ fn refreshed(
             let mut now = before.clone();
             now.today = view.today;
             now.viewer = view.viewer(viewer);
-            now.clinician = view.clinician(user, viewer, viewer);
+            now.clinician = view.clinician(user, viewer, viewer, accepted);
             now.terms.clone_from(&view.register.agreement.terms);
             if let Some(client) = &event.client {
                 now.client_authenticated = view.client(client, viewer);
@@ -191,7 +194,7 @@ fn refreshed(
             let mut now = read.clone();
             now.today = view.today;
             now.viewer = view.viewer(viewer);
-            now.clinician = view.clinician(user, viewer, viewer);
+            now.clinician = view.clinician(user, viewer, viewer, accepted);
             now.terms.clone_from(&view.register.agreement.terms);
             let role = now.clinician.known().map(|one| one.role.clone());
             now.protocols = read

@@ -24,8 +24,10 @@ pub const CLIENTS: &str = "clients.toml";
 pub const PROTOCOLS: &str = "protocols.toml";
 /// File of the agreement itself.
 pub const AGREEMENT: &str = "agreement.toml";
+/// File of the terms of use, which may be missing: then nobody can accept them here (R103).
+pub const TERMS: &str = "terms.toml";
 
-/// The texts of the five files.
+/// The texts of the files.
 #[derive(Debug, Clone, Default)]
 pub struct RegisterFiles {
     /// Text of [`AGREEMENT`].
@@ -38,6 +40,8 @@ pub struct RegisterFiles {
     pub clients: String,
     /// Text of [`PROTOCOLS`].
     pub protocols: String,
+    /// Text of [`TERMS`], where there is one.
+    pub terms: Option<String>,
 }
 
 /// One fault of the register.
@@ -69,7 +73,7 @@ impl fmt::Display for RegisterError {
 pub struct RegisterErrors(pub Vec<RegisterError>);
 
 impl Register {
-    /// Reads the five files of `dir` and validates them as of `today` (Europe/London).
+    /// Reads the files of `dir` and validates them as of `today` (Europe/London).
     ///
     /// # Errors
     /// Every fault that was found; a register with a fault is never in force.
@@ -77,7 +81,7 @@ impl Register {
         Self::read(&RegisterFiles::of_folder(dir)?, today)
     }
 
-    /// Reads and validates the texts of the five files as of `today`.
+    /// Reads and validates the texts of the files as of `today`.
     ///
     /// # Errors
     /// Every fault that was found.
@@ -89,8 +93,18 @@ impl Register {
         let users = parse::<raw::Users>(USERS, &files.users, &mut errors);
         let clients = parse::<raw::Clients>(CLIENTS, &files.clients, &mut errors);
         let protocols = parse::<raw::Protocols>(PROTOCOLS, &files.protocols, &mut errors);
-        let (Some(agreement), Some(organisations), Some(users), Some(clients), Some(protocols)) =
-            (agreement, organisations, users, clients, protocols)
+        let terms = match &files.terms {
+            None => Some(None),
+            Some(text) => parse::<raw::TermsOfUse>(TERMS, text, &mut errors).map(Some),
+        };
+        let (
+            Some(agreement),
+            Some(organisations),
+            Some(users),
+            Some(clients),
+            Some(protocols),
+            Some(terms),
+        ) = (agreement, organisations, users, clients, protocols, terms)
         else {
             return Err(RegisterErrors(errors));
         };
@@ -128,6 +142,9 @@ impl Register {
         }
         let mut check = Check::new(ORGANISATIONS, &files.organisations, &mut errors);
         register.check_declines(&mut check);
+        if let (Some(terms), Some(text)) = (terms, &files.terms) {
+            register.take_terms(terms, &mut Check::new(TERMS, text, &mut errors));
+        }
         // Two rules may find the same fault; it is told once.
         let mut told = BTreeSet::new();
         errors.retain(|error| told.insert((error.file, error.line, error.message.clone())));
@@ -249,7 +266,7 @@ impl Register {
 }
 
 impl RegisterFiles {
-    /// Reads the five files of a folder, whatever they say.
+    /// Reads the files of a folder, whatever they say.
     ///
     /// # Errors
     /// Every file that cannot be read.
@@ -261,6 +278,19 @@ impl RegisterFiles {
             }
             std::io::ErrorKind::NotFound => "is not in the folder".to_owned(),
             _ => error.to_string(),
+        };
+        let terms = match std::fs::read_to_string(dir.join(TERMS)) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                errors.push(RegisterError {
+                    file: TERMS,
+                    line: None,
+                    rule: "readable file",
+                    message: error.to_string(),
+                });
+                None
+            }
         };
         let mut read = |file: &'static str| match std::fs::read_to_string(dir.join(file)) {
             Ok(text) => text,
@@ -280,6 +310,7 @@ impl RegisterFiles {
             users: read(USERS),
             clients: read(CLIENTS),
             protocols: read(PROTOCOLS),
+            terms,
         };
         if errors.is_empty() {
             Ok(files)
@@ -289,16 +320,21 @@ impl RegisterFiles {
     }
 
     /// Names, lengths and texts of the files: for each its name, a zero byte, the length as eight bytes big-endian, the text.
+    /// A file that is not there is not in it, so a register from before there was one keeps its hash.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
+        let terms = self.terms.iter().map(|text| (TERMS, text));
         for (name, text) in [
             (AGREEMENT, &self.agreement),
             (ORGANISATIONS, &self.organisations),
             (USERS, &self.users),
             (CLIENTS, &self.clients),
             (PROTOCOLS, &self.protocols),
-        ] {
+        ]
+        .into_iter()
+        .chain(terms)
+        {
             bytes.extend_from_slice(name.as_bytes());
             bytes.push(0);
             bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
@@ -312,6 +348,14 @@ impl RegisterFiles {
     pub fn from_canonical(bytes: &[u8]) -> Option<Self> {
         let mut files = Self::default();
         let mut rest = bytes;
+        let mut take = |name: &str| {
+            let after = rest.strip_prefix(name.as_bytes())?.strip_prefix(&[0])?;
+            let (length, after) = after.split_first_chunk::<8>()?;
+            let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
+            let (own, after) = after.split_at_checked(length)?;
+            rest = after;
+            String::from_utf8(own.to_vec()).ok()
+        };
         for (name, text) in [
             (AGREEMENT, &mut files.agreement),
             (ORGANISATIONS, &mut files.organisations),
@@ -319,13 +363,9 @@ impl RegisterFiles {
             (CLIENTS, &mut files.clients),
             (PROTOCOLS, &mut files.protocols),
         ] {
-            rest = rest.strip_prefix(name.as_bytes())?.strip_prefix(&[0])?;
-            let (length, after) = rest.split_first_chunk::<8>()?;
-            let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
-            let (own, after) = after.split_at_checked(length)?;
-            *text = String::from_utf8(own.to_vec()).ok()?;
-            rest = after;
+            *text = take(name)?;
         }
+        files.terms = take(TERMS);
         rest.is_empty().then_some(files)
     }
 
@@ -383,6 +423,11 @@ impl<'a> Check<'a> {
 
     pub(super) fn at<T>(&mut self, entry: &Spanned<T>) {
         self.at_offset(entry.span().start);
+    }
+
+    /// What follows is about the file, not about a line of it.
+    pub(super) fn whole_file(&mut self) {
+        self.line = None;
     }
 
     fn at_offset(&mut self, start: usize) {

@@ -1,6 +1,7 @@
 //! Who has signed, which protocol covers whom: files that say who may, validated as a whole (R150 to R168).
 //!
-//! Invariant: nothing widens access at run time; a hold only takes away.
+//! Invariant: nothing widens access at run time; a hold only takes away. What a person adds is their own acceptance of the terms
+//! that these files show, and it opens nothing that the files do not give.
 
 mod agreement;
 mod clients;
@@ -14,6 +15,7 @@ mod oversight;
 mod protocol;
 mod raw;
 mod reminders;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod warnings;
@@ -25,7 +27,7 @@ pub use gateway::{
     LegalGateway, OTHER_PURPOSES, Output, PatientChoice, decide as decide_gateway, use_of,
 };
 pub use holds::{Holds, RegisterHandle};
-pub use load::{AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, USERS};
+pub use load::{AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, TERMS, USERS};
 pub use load::{RegisterError, RegisterErrors, RegisterFiles};
 pub use organisation::{
     Appointment, Assurance, AssuranceStatus, Contact, Decline, Evidence, Joining, Objection,
@@ -33,6 +35,7 @@ pub use organisation::{
 };
 pub use oversight::{ComplaintsFirst, INCIDENT_SCHEME, OversightRules};
 pub use protocol::{Law, Protocol};
+pub use terms::{Subject, Terms, TermsSection};
 pub use warnings::Warning;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +57,8 @@ pub struct Register {
     pub protocols: BTreeMap<String, Protocol>,
     /// What the agreement in force says.
     pub agreement: Agreement,
+    /// The terms of use as they are shown to whoever has to accept them; `None`: they can be accepted in the register alone.
+    pub terms: Option<Terms>,
     /// SHA-256 of all files, hex: in every decision and audit row.
     pub hash: String,
 }

@@ -13,6 +13,7 @@ use super::organisation::{
     Switch,
 };
 use super::protocol::Law;
+use super::terms::Subject;
 use super::{OversightOf, OversightRules, Role};
 use crate::record::{OdsCode, SourceFamily};
 
@@ -132,6 +133,22 @@ pub struct User {
 pub struct Terms {
     pub version: String,
     pub date: Day,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TermsOfUse {
+    pub version: Spanned<String>,
+    #[serde(default)]
+    pub section: Vec<Spanned<TermsSection>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TermsSection {
+    pub about: Option<Subject>,
+    pub heading: String,
+    pub statements: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -233,9 +233,11 @@ fn the_example_to_copy_is_valid() {
         users: include_str!("../../docs/example/register/users.toml").to_owned(),
         clients: String::new(),
         protocols: include_str!("../../docs/example/register/protocols.toml").to_owned(),
+        terms: Some(include_str!("../../docs/example/register/terms.toml").to_owned()),
     };
     let register = Register::read(&files, TODAY).unwrap();
     assert!(register.agreement.rules.changes_need_instruction);
+    assert!(register.terms.is_some());
     assert_eq!(
         register.organisations[&OdsCode("Z9H01".to_owned())]
             .sites

@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::organisation::{Organisation, OrganisationKind};
-use super::{AGREEMENT, ORGANISATIONS, PROTOCOLS, Register, USERS};
+use super::{AGREEMENT, ORGANISATIONS, PROTOCOLS, Register, TERMS, USERS};
 
 /// Days ahead that are looked at.
 pub const AHEAD: i64 = 30;
@@ -63,6 +63,14 @@ impl Register {
                 "the agreement has neither a date of issue nor a review".to_owned(),
             ),
         }
+        if self.terms.is_none() {
+            warn(
+                TERMS,
+                "R103",
+                "is not in the folder: the terms cannot be shown, so whoever has not accepted them in the register is refused"
+                    .to_owned(),
+            );
+        }
         for organisation in self.organisations.values() {
             self.warn_of(organisation, today, &mut warn);
         }
@@ -89,10 +97,17 @@ impl Register {
                 .as_ref()
                 .is_some_and(|(version, _)| *version == self.agreement.terms);
             if !accepted {
+                let then = if self.terms.is_some() {
+                    "; they are shown at the next sign-in on the pages, unless they were accepted there (`openmig report terms`)"
+                } else {
+                    ""
+                };
                 warn(
                     USERS,
                     "R103",
-                    format!("`{name}` has not accepted the terms in force"),
+                    format!(
+                        "the register has no acceptance of the terms in force by `{name}`{then}"
+                    ),
                 );
             }
         }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::cis2::PROVIDER;
 use crate::register::{
     AGREEMENT, CLIENTS, GROUP, ORGANISATIONS, PROTOCOLS, Register, RegisterErrors, RegisterFiles,
-    USERS,
+    TERMS, USERS,
 };
 use crate::text::hex;
 
@@ -74,6 +74,9 @@ pub enum SandboxRegisterError {
 /// The argon2id hash of the password `sandbox`, with a salt that says what it is: it protects nobody.
 pub const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$b3Blbm1pZyBzYW5kYm94IQ$rzyJpxKjTKZMUHwRyymAohsztnMNLvOx6z4PHLBJ4G4";
 
+/// The terms of use, the same as in the example to copy.
+const TERMS_OF_USE: &str = include_str!("../../docs/example/register/terms.toml");
+
 /// The secret of `sandbox-web`, as the contract names it.
 pub const WEB_SECRET: &str = "sandbox-web-secret";
 
@@ -103,7 +106,7 @@ pub struct SandboxRegister<'a> {
 }
 
 impl SandboxRegister<'_> {
-    /// Writes the five files into `dir`, which must exist, and reads them back.
+    /// Writes the files into `dir`, which must exist, and reads them back.
     ///
     /// # Errors
     /// A key set is missing, or a file cannot be written.
@@ -115,14 +118,17 @@ impl SandboxRegister<'_> {
             (USERS, &files.users),
             (CLIENTS, &files.clients),
             (PROTOCOLS, &files.protocols),
-        ] {
+        ]
+        .into_iter()
+        .chain(files.terms.iter().map(|text| (TERMS, text)))
+        {
             std::fs::write(dir.join(file), text)
                 .map_err(|error| SandboxRegisterError::Write { file, error })?;
         }
         Ok(Register::load(dir, self.today)?)
     }
 
-    /// The texts of the five files.
+    /// The texts of the files.
     ///
     /// # Errors
     /// A key set is missing.
@@ -133,6 +139,7 @@ impl SandboxRegister<'_> {
             users: self.users(),
             clients: self.clients()?,
             protocols: self.protocols(),
+            terms: Some(TERMS_OF_USE.to_owned()),
         })
     }
 

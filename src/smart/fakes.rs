@@ -204,6 +204,7 @@ pub(crate) fn register() -> Register {
         clients: clients.into_iter().map(|c| (c.id.clone(), c)).collect(),
         protocols: BTreeMap::new(),
         agreement: Agreement::default(),
+        terms: None,
         hash: "register-hash".to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 
 use super::opt_out::{OptOutNoteRow, OptOutRequestRow, OptOutReviewRow};
 use super::overrides::OverrideReviewRow;
+use super::terms::AcceptanceRow;
 use super::{AlertRow, OccasionRow};
 use crate::audit::merkle::Hash;
 use crate::audit::row::{Field, digest};
@@ -139,6 +140,22 @@ impl Bound for OptOutReviewRow {
                 Field::Text(&self.by),
                 Field::Text(self.decision.code()),
                 Field::Text(&self.discussion),
+            ],
+        )
+    }
+}
+
+impl Bound for AcceptanceRow {
+    fn digest(&self) -> Hash {
+        digest(
+            "terms-acceptance",
+            &[
+                Field::Text(&self.username),
+                Field::Text(&self.version),
+                Field::Blob(&self.text_sha256),
+                Field::Int(self.at.as_microsecond()),
+                Field::Text(&self.client),
+                Field::Text(&self.organisation.0),
             ],
         )
     }

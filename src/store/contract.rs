@@ -646,6 +646,7 @@ async fn trail(store: &impl Store) {
         What::Access(AccessStep::Override),
         What::Access(AccessStep::Withdrawal),
         What::Access(AccessStep::Introspection),
+        What::Access(AccessStep::Terms),
         What::Intent,
         disclosure("version-1", &[0, 2]),
         What::Refused(Interaction {
@@ -679,7 +680,7 @@ async fn reading(store: &impl Store) {
         2 * Happening::ALL.len(),
         "the row that seals a version is no event"
     );
-    assert_eq!(store.count(&Filter::default()).unwrap(), 18);
+    assert_eq!(store.count(&Filter::default()).unwrap(), 20);
     assert!(everything.is_sorted_by(|a, b| a.seq > b.seq));
     let kinds: Vec<_> = everything.iter().rev().map(|e| e.happening).collect();
     assert_eq!(kinds, Happening::ALL.map(|kind| [kind, kind]).concat());
@@ -789,7 +790,7 @@ async fn reading(store: &impl Store) {
                 until: Some(later(1)),
                 ..Filter::default()
             },
-            18,
+            20,
         ),
         (
             Filter {

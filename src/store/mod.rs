@@ -19,6 +19,7 @@ pub mod opt_out;
 pub mod overrides;
 pub mod providers;
 pub mod sqlite;
+pub mod terms;
 
 use jiff::Timestamp;
 

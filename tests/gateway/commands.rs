@@ -131,6 +131,7 @@ fn every_report_is_printed_or_refused_in_words() {
         ("due", "oversight", "", "<!doctype html>"),
         ("flows", "practice-manager", "Z99001", "<!doctype html>"),
         ("gateways", "oversight", "", "<!doctype html>"),
+        ("terms", "oversight", "", "<!doctype html>"),
         ("patient-information", "oversight", "", "<!doctype html>"),
         ("opt-outs", "practice-manager", "Z99001", "<!doctype html>"),
         ("quality", "practice-manager", "Z99001", "<!doctype html>"),

@@ -7,6 +7,7 @@ use openmig::record::OdsCode;
 use openmig::register::{Holds, Register};
 use openmig::sandbox::story::Sharing;
 use openmig::store::holds::RegisterStore;
+use openmig::store::terms::TermsStore;
 
 use super::support::{Ask, TestGateway, alone, timing, until};
 
@@ -32,7 +33,9 @@ fn again(
         holds: &holds,
         today: event.at.to_zoned(jiff::tz::TimeZone::UTC).date(),
     };
-    explain(gateway.sandbox.store.as_ref(), event, &view)
+    let store = gateway.sandbox.store.as_ref();
+    let accepted = store.acceptances_of(event.clinician.as_deref().unwrap_or_default())?;
+    explain(store, event, &view, &accepted)
 }
 
 // R120, R126: every decision behind a row replays from what the trail has, and says what would be decided today

@@ -48,5 +48,6 @@ mod scopes;
 mod secrets;
 mod tabs;
 mod telemetry;
+mod terms;
 mod trail;
 mod withdrawal;

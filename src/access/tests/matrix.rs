@@ -398,7 +398,7 @@ pub(super) fn of_register(
     BeforeInputs {
         today,
         viewer: view.viewer(viewer),
-        clinician: view.clinician(username, viewer, viewer),
+        clinician: view.clinician(username, viewer, viewer, &[]),
         terms: register.agreement.terms.clone(),
         protocols: view.protocols(viewer, Some(role), None, &good.purposes),
         ..good

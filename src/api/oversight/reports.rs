@@ -181,6 +181,10 @@ impl OversightApi {
                 call.no_more()?;
                 self.reports.gateways(call.around())
             }
+            "terms" => {
+                call.no_more()?;
+                self.reports.terms(call.around(), own)?
+            }
             "patient-information" => {
                 call.no_more()?;
                 self.reports.information(call.around())?

@@ -119,7 +119,8 @@ impl Shape {
             | Happening::Occasion
             | Happening::Override
             | Happening::Withdrawal
-            | Happening::Introspection => Self::Access,
+            | Happening::Introspection
+            | Happening::Terms => Self::Access,
         }
     }
 

@@ -209,6 +209,16 @@ fn all() -> Vec<(&'static str, StoredEvent)> {
         }),
         ("withdrawal", stored(Happening::Withdrawal)),
         ("introspection", stored(Happening::Introspection)),
+        (
+            "terms",
+            StoredEvent {
+                patient: None,
+                practice: None,
+                occasion: None,
+                basis: Some("terms:1".into()),
+                ..stored(Happening::Terms)
+            },
+        ),
     ]
 }
 

@@ -15,6 +15,7 @@ pub mod overrides;
 pub mod quality;
 pub mod sheet;
 pub mod subject_access;
+pub mod terms;
 pub mod undelivered;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use crate::record::OdsCode;
 use crate::record::date::london;
 use crate::register::{Duty, GatewayRefusal, OrganisationKind};
 use crate::store::StoreError;
+use crate::store::terms::TermsStore;
 use crate::tabs::catalogue::TabSet;
 
 /// Why there is no report.
@@ -73,6 +75,7 @@ impl From<CaseError> for ReportError {
 pub struct Reports {
     trail: Arc<dyn AuditReader>,
     exporter: Arc<dyn Exporter>,
+    terms: Arc<dyn TermsStore>,
     cases: Cases,
 }
 
@@ -90,10 +93,16 @@ pub struct ExportAsk {
 impl Reports {
     /// On these stores.
     #[must_use]
-    pub fn new(trail: Arc<dyn AuditReader>, exporter: Arc<dyn Exporter>, cases: Cases) -> Self {
+    pub fn new(
+        trail: Arc<dyn AuditReader>,
+        exporter: Arc<dyn Exporter>,
+        terms: Arc<dyn TermsStore>,
+        cases: Cases,
+    ) -> Self {
         Self {
             trail,
             exporter,
+            terms,
             cases,
         }
     }
@@ -378,6 +387,33 @@ impl Reports {
     #[must_use]
     pub fn gateways(&self, around: Around<'_>) -> Sheet {
         gateways::report(around.register, today(around))
+    }
+
+    /// Who has accepted the terms of use and who has yet to (R103): everybody for the group, a viewer's own people for its privacy
+    /// officer.
+    ///
+    /// # Errors
+    /// Neither of these; the store failed.
+    pub fn terms(
+        &self,
+        around: Around<'_>,
+        viewer: Option<&OdsCode>,
+    ) -> Result<Sheet, ReportError> {
+        let only = match around.actor.must_govern() {
+            Ok(()) => viewer,
+            Err(_) => Some(Self::own(
+                around,
+                viewer,
+                OrganisationKind::Viewer,
+                &[Duty::ReviewAccess],
+            )?),
+        };
+        Ok(terms::report(
+            around.register,
+            &self.terms.acceptances()?,
+            only,
+            today(around),
+        ))
     }
 
     /// Who has published the patients' information, and whose is stale (R181).

@@ -9,7 +9,9 @@ use super::reply::Reply;
 use super::show::refreshes;
 use super::{Pages, words};
 use crate::audit::Origin;
-use crate::occasion::{AskedBasis, Asker, OccasionAsk, OccasionRefusal, OpenOccasion, WORKLIST};
+use crate::occasion::{
+    AskedBasis, Asker, OccasionAsk, OccasionRefusal, OpenOccasion, Standing, WORKLIST,
+};
 use crate::smart::authorize::BackError;
 use crate::smart::token::floor;
 
@@ -89,7 +91,7 @@ impl Pages {
             } if is_about_the_form(reason) => {
                 let tabs = self.parts.care.may_look(&asker).await;
                 match (self.patient(journey, &asker).await, tabs) {
-                    (Ok(person), Ok(tabs)) => self.consent_page(
+                    (Ok(person), Ok(Standing::MayLook(tabs))) => self.consent_page(
                         journey,
                         &asker,
                         person,
@@ -97,8 +99,18 @@ impl Pages {
                         form,
                         Some((*reason, description.as_str())),
                     ),
+                    (_, Ok(Standing::TermsFirst { .. })) => {
+                        Reply::see(self.address(&journey.row.id))
+                    }
                     (Err(refusal), _) | (_, Err(refusal)) => self.refused(journey, refusal, false),
                 }
+            }
+            // Other terms have come into force meanwhile: the journey's page shows them.
+            OccasionRefusal::Mendable {
+                reason: "terms-not-accepted",
+                ..
+            } if self.parts.register.current().terms.is_some() => {
+                Reply::see(self.address(&journey.row.id))
             }
             _ => self.refused(journey, refusal.clone(), journey.asked.launch.is_none()),
         };

@@ -12,6 +12,7 @@ mod reply;
 mod show;
 mod sign_in;
 mod steps;
+mod terms;
 mod views;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use super::journey::Journey;
 use super::reply::Reply;
 use super::steps::Sent;
 use crate::audit::Origin;
-use crate::occasion::{Asker, OccasionRefusal};
+use crate::occasion::{Asker, OccasionRefusal, Standing};
 use crate::record::NhsNumber;
 use crate::store::authorization::SealedPatient;
 
@@ -18,7 +18,7 @@ const MAX_TYPED: usize = 40;
 
 impl Pages {
     pub(super) async fn pick(&self, journey: &Journey, sent: &Sent, origin: &Origin) -> Reply {
-        let Some(asker) = self.may_pick(journey, origin) else {
+        let Some(asker) = self.may_pick(journey, origin).await else {
             return Reply::see(self.address(&journey.row.id));
         };
         let wanted = sent.get("patient");
@@ -33,7 +33,7 @@ impl Pages {
 
     /// By NHS number and date of birth, on the viewer's own worklist alone: nothing is looked up before consent.
     pub(super) async fn find(&self, journey: &Journey, sent: &Sent, origin: &Origin) -> Reply {
-        let Some(asker) = self.may_pick(journey, origin) else {
+        let Some(asker) = self.may_pick(journey, origin).await else {
             return Reply::see(self.address(&journey.row.id));
         };
         let kept = |name| -> String { sent.get(name).chars().take(MAX_TYPED).collect() };
@@ -72,10 +72,14 @@ impl Pages {
         }
     }
 
-    /// Who may pick: somebody signed in, whom the EHR has given no patient.
-    fn may_pick(&self, journey: &Journey, origin: &Origin) -> Option<Asker> {
-        self.asker(journey, origin)
-            .filter(|_| journey.asked.launch.is_none() && !journey.scopes.identity_only())
+    /// Who may pick: somebody signed in, whom the EHR has given no patient. Whoever may not look, or has to accept the terms
+    /// first, sees nobody's name: the journey's page says why.
+    async fn may_pick(&self, journey: &Journey, origin: &Origin) -> Option<Asker> {
+        let asker = self
+            .asker(journey, origin)
+            .filter(|_| journey.asked.launch.is_none() && !journey.scopes.identity_only())?;
+        let standing = self.parts.care.may_look(&asker).await;
+        matches!(standing, Ok(Standing::MayLook(_))).then_some(asker)
     }
 
     async fn picked(&self, journey: &Journey, number: &NhsNumber) -> Reply {

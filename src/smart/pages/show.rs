@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::{Pages, views};
 use crate::access::catalogue;
 use crate::audit::Origin;
-use crate::occasion::{Asker, OccasionRefusal, Pickable};
+use crate::occasion::{Asker, OccasionRefusal, Pickable, Standing};
 use crate::smart::answer::NO_RECORD;
 use crate::smart::grants::OVERRIDE_LIFETIME;
 use crate::tabs::catalogue::{Tab, TabSet};
@@ -39,7 +39,10 @@ impl Pages {
             return self.organisation_page(journey, username, Vec::new(), StatusCode::OK);
         };
         let tabs = match self.parts.care.may_look(&asker).await {
-            Ok(tabs) => tabs,
+            Ok(Standing::MayLook(tabs)) => tabs,
+            Ok(Standing::TermsFirst { tabs, protocol }) => {
+                return self.terms_page(journey, &asker, (tabs, &protocol), None);
+            }
             Err(refusal) => return self.refused(journey, refusal, false),
         };
         match &journey.row.patient {

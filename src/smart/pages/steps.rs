@@ -66,6 +66,7 @@ impl Pages {
             "deny" => self.deny(&journey, &origin).await,
             _ if journey.row.username.is_none() => Reply::see(self.address(id)),
             "organisation" => self.choose_organisation(&journey, &sent).await,
+            "terms" => self.accept_terms(&journey, &sent, &origin).await,
             "pick" => self.pick(&journey, &sent, &origin).await,
             "find" => self.find(&journey, &sent, &origin).await,
             "repick" => self.repick(&journey).await,

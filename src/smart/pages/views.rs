@@ -46,6 +46,42 @@ pub struct ChooseOrganisation {
     pub organisations: Vec<(String, String)>,
 }
 
+/// One headed part of the terms of use.
+pub struct TermsPart {
+    /// What it is about, as the register's file has it; empty where it is something more.
+    pub about: &'static str,
+    pub heading: String,
+    pub statements: Vec<String>,
+}
+
+/// The terms of use, to be accepted.
+#[derive(Template)]
+#[template(path = "authorize/terms.html")]
+pub struct Terms {
+    pub frame: Frame,
+    pub errors: Vec<Problem>,
+    pub version: String,
+    /// What was accepted before, and that this is something else.
+    pub before: Option<String>,
+    pub parts: Vec<TermsPart>,
+    /// SHA-256 of the text, which the form brings back.
+    pub digest: String,
+    pub role: String,
+    pub organisation: String,
+    /// What that role opens there.
+    pub tabs: String,
+    /// What other roles open there.
+    pub others: Vec<(String, String)>,
+    pub minutes: i64,
+    pub override_minutes: i64,
+}
+
+impl Terms {
+    fn problem(&self, field: &str) -> Option<&str> {
+        problem(&self.errors, field)
+    }
+}
+
 /// A patient as the viewer's own worklist has them.
 #[derive(Debug, Clone)]
 pub struct Person {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::verify::bad;
-use super::{occasions, opt_out, overrides};
+use super::{occasions, opt_out, overrides, terms};
 use crate::audit::merkle::Hash;
 use crate::audit::row::{COLUMNS, Field, sealed_digest};
 use crate::audit::verify::NotVerified;
@@ -26,6 +26,8 @@ pub(super) struct Beside {
     digests: HashSet<Hash>,
     /// SHA-256 of each step, by case and number.
     steps: HashMap<(String, u32), String>,
+    /// Acceptances of the terms, which let somebody look: none is without a row that tells of it.
+    acceptances: HashSet<Hash>,
     compared: u64,
 }
 
@@ -45,6 +47,13 @@ impl Beside {
         if has(connection, "opt_out_request")? {
             opt_out::each(connection, &mut keep)?;
         }
+        let mut acceptances = HashSet::new();
+        if has(connection, "terms_acceptance")? {
+            terms::each(connection, |row| {
+                acceptances.insert(row.digest());
+            })?;
+        }
+        digests.extend(&acceptances);
         let mut steps = HashMap::new();
         if has(connection, "case_step")? {
             let mut statement = connection.prepare("SELECT case_id, n, step FROM case_step")?;
@@ -59,6 +68,7 @@ impl Beside {
         Ok(Self {
             digests,
             steps,
+            acceptances,
             compared: 0,
         })
     }
@@ -86,10 +96,11 @@ impl Beside {
             if !self.digests.contains(&digest) {
                 return Err(bad(
                     seq,
-                    "what it holds beside the trail (an occasion, the words of an override or a review, an opt-out) was changed \
-                     or deleted",
+                    "what it holds beside the trail (an occasion, the words of an override or a review, an opt-out, an acceptance of \
+                     the terms) was changed or deleted",
                 ));
             }
+            self.acceptances.remove(&digest);
             self.compared += 1;
         }
         let step = field("decision")
@@ -107,8 +118,14 @@ impl Beside {
         Ok(())
     }
 
-    /// After the last row, whose successor would be `after`: a step was never without its row.
+    /// After the last row, whose successor would be `after`: a step was never without its row, nor an acceptance.
     pub(super) fn finish(self, after: u64) -> Result<u64, NotVerified> {
+        if !self.acceptances.is_empty() {
+            return Err(bad(
+                after,
+                "an acceptance of the terms was put in that no row tells of",
+            ));
+        }
         if self.steps.is_empty() {
             Ok(self.compared)
         } else {

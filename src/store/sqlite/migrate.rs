@@ -76,6 +76,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "refusal_purpose",
         include_str!("../../../migrations/sqlite/0019_refusal_purpose.sql"),
     ),
+    (
+        20,
+        "terms",
+        include_str!("../../../migrations/sqlite/0020_terms.sql"),
+    ),
 ];
 
 /// Brings the schema to this program's version.

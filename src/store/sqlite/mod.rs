@@ -25,6 +25,7 @@ mod providers;
 mod read;
 #[cfg(test)]
 mod tamper;
+mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tokens;
