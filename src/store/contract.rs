@@ -729,7 +729,7 @@ async fn reading(store: &impl Store) {
                 practice: Some(ods("Z99001")),
                 ..Filter::default()
             },
-            9,
+            10,
         ),
         (
             Filter {
@@ -744,7 +744,7 @@ async fn reading(store: &impl Store) {
                 practice: Some(ods("Z99001")),
                 ..Filter::default()
             },
-            9,
+            10,
         ),
         (
             Filter {
@@ -759,7 +759,7 @@ async fn reading(store: &impl Store) {
                 occasion: Some("occasion-1".into()),
                 ..Filter::default()
             },
-            9,
+            10,
         ),
         (
             Filter {
@@ -775,7 +775,7 @@ async fn reading(store: &impl Store) {
                 request: Some(written.origin.request_id.clone()),
                 ..Filter::default()
             },
-            9,
+            10,
         ),
         (
             Filter {
@@ -843,8 +843,8 @@ async fn reading(store: &impl Store) {
         }
     }
     assert_eq!(pages, everything);
-    let exact = store.events(&Filter::default(), 22, None).unwrap();
-    assert_eq!((exact.events.len(), exact.next), (22, None));
+    let exact = store.events(&Filter::default(), 24, None).unwrap();
+    assert_eq!((exact.events.len(), exact.next), (24, None));
     let below = store
         .events(&Filter::default(), 10, Some(Cursor(0)))
         .unwrap();
