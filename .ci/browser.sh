@@ -34,4 +34,4 @@ TOML
 sandbox_arguments=(--providers "$providers/providers.toml")
 . .ci/sandbox.sh
 rm -rf "$providers"
-node tests/browser/run.mjs "$base" "http://127.0.0.1:$((port + 4))"
+OPENMIG_REGISTER=$state/register node tests/browser/run.mjs "$base" "http://127.0.0.1:$((port + 4))"

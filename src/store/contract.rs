@@ -849,6 +849,6 @@ async fn reading(store: &impl Store) {
         .events(&Filter::default(), 10, Some(Cursor(0)))
         .unwrap();
     assert!(below.events.is_empty() && below.next.is_none());
-    // 22 happenings and one sealed version.
-    assert_eq!(store.head().unwrap().unwrap().size, 23);
+    // 24 happenings and one sealed version.
+    assert_eq!(store.head().unwrap().unwrap().size, 25);
 }

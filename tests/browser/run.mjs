@@ -2,7 +2,7 @@
 // node run.mjs <gateway origin> <mock EHR origin>
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { chromium } from "playwright-core";
 import * as oidc from "openid-client";
@@ -314,6 +314,52 @@ async function withMock() {
   await close();
 }
 
+// Nobody's acceptance of the terms is recorded any more: they are shown before a patient can be picked, without JavaScript too.
+async function termsOfUse() {
+  const users = `${process.env.OPENMIG_REGISTER}/users.toml`;
+  const before = await readFile(users, "utf8");
+  const inForce = async () => (await (await fetch(`${gateway}/register`)).json()).register;
+  const taken = async text => {
+    const old = await inForce();
+    await writeFile(users, text);
+    for (let n = 0; n < 100 && await inForce() === old; n += 1) await new Promise(next => setTimeout(next, 200));
+    ok(await inForce() !== old, "another register");
+  };
+  await taken(before.replaceAll(/^terms_accepted.*\n/gm, ""));
+  const { page, foreign, close } = await visit();
+  await page.goto(request());
+  await signIn(page, "hospital-nurse");
+  await look(page, "32-terms");
+  ok(await page.locator(testid("pick-patient")).count() === 0, "no patient before the terms");
+  ok((await page.textContent(testid("terms-tabs"))).includes("Nurse at Sandbox University Hospitals"), "what the role opens");
+  await page.click(testid("terms-continue"));
+  await look(page, "33-terms-wrong");
+  ok(await page.isVisible("#terms-error"), "the box is asked for");
+  await page.check(testid("terms-accept"));
+  await page.click(testid("terms-continue"));
+  ok(await page.locator(testid("pick-patient")).count() > 1, "and on to the patients");
+  ok(foreign.length === 0, `third parties: ${foreign}`);
+  await close();
+  // As last time, with the pages' own policy and no script: and once is enough.
+  const plain = await visit({ javaScriptEnabled: false, bypassCSP: false });
+  for (const shown of [true, false]) {
+    await plain.page.context().clearCookies();
+    await plain.page.goto(request());
+    await signIn(plain.page, "hospital-doctor");
+    ok(await plain.page.isVisible(testid("terms-continue")) === shown, `shown: ${shown}`);
+    if (shown) await plain.page.check(testid("terms-accept"));
+    if (shown) await plain.page.click(testid("terms-continue"));
+    ok(await plain.page.locator(testid("pick-patient")).count() > 1, "patients");
+  }
+  await plain.page.context().clearCookies();
+  await plain.page.goto(request());
+  await signIn(plain.page, "clinician");
+  await plain.page.click(testid("deny"));
+  ok(plain.page.url().includes("error=access_denied"), plain.page.url());
+  await plain.close();
+  await taken(before);
+}
+
 // A code by the pages, for clients that are no browser.
 async function authorizeIn(url) {
   const { page, close } = await visit();
@@ -369,7 +415,7 @@ async function oauth4web() {
 }
 
 try {
-  for (const test of [standalone, withoutScript, wrongTurns, ehrLaunch, openidClient, oauth4web, withProvider, withMock]) {
+  for (const test of [standalone, withoutScript, wrongTurns, ehrLaunch, openidClient, oauth4web, withProvider, withMock, termsOfUse]) {
     await test();
     console.log(`ok  ${test.name}`);
   }
