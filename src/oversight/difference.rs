@@ -112,6 +112,27 @@ fn agreement(old: &Register, new: &Register, changes: &mut Vec<Change>) {
             ),
         );
     }
+    let version = &b.terms;
+    match (&old.terms, &new.terms) {
+        (Some(was), Some(is)) if was.version == is.version && was.digest() != is.digest() => say(
+            changes,
+            Effect::Stops,
+            format!(
+                "the text of the terms {version} changes under its version: who accepted them on the page may not look until they accept it again"
+            ),
+        ),
+        (None, Some(_)) => say(
+            changes,
+            Effect::Allows,
+            format!("who has not accepted the terms {version} can do so on the page"),
+        ),
+        (Some(_), None) => say(
+            changes,
+            Effect::Stops,
+            format!("the terms {version} cannot be shown: no acceptance on the page counts"),
+        ),
+        _ => {}
+    }
     if a.group != b.group {
         say(
             changes,

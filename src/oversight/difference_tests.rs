@@ -280,3 +280,40 @@ fn a_changed_legal_gateway_is_said_in_words() {
         ]
     );
 }
+
+// R103: what another text of the terms stops, and what having one allows
+#[test]
+fn a_change_of_the_terms_is_said() {
+    use crate::sandbox::register::tests::sandbox_files;
+    let read = |change: fn(&mut Option<String>)| {
+        let mut files = sandbox_files();
+        change(&mut files.terms);
+        Register::read(&files, TODAY).unwrap()
+    };
+    let (old, none) = (sandbox_register(), read(|terms| *terms = None));
+    let other = read(|terms| *terms = terms.take().map(|text| text.replace("Do not", "Never")));
+    let said = |old: &Register, new: &Register| -> Vec<String> {
+        changes(old, new, TODAY)
+            .into_iter()
+            .map(|change| format!("{} {}", change.effect.word(), change.text))
+            .collect()
+    };
+    for (old, new, words) in [
+        (
+            &old,
+            &other,
+            "stops the text of the terms 1 changes under its version",
+        ),
+        (&old, &none, "stops the terms 1 cannot be shown"),
+        (
+            &none,
+            &old,
+            "allows who has not accepted the terms 1 can do so on the page",
+        ),
+    ] {
+        let said = said(old, new);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with(words), "{said:?}");
+    }
+    assert!(said(&other, &other).is_empty());
+}
