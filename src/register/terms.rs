@@ -274,7 +274,7 @@ mod tests {
                 assert!(text.contains(&from), "{from}");
                 *text = text.replacen(&from, to, 1);
             });
-            let errors = Register::read(&files, TODAY).err().expect(to).0;
+            let errors = Register::read(&files, TODAY).expect_err(to).0;
             let found = errors.iter().find(|one| one.rule == rule);
             let found = found.unwrap_or_else(|| panic!("{to}: {errors:?}"));
             assert_eq!(found.file, TERMS, "{to}");
@@ -311,7 +311,10 @@ mod tests {
         assert!(register.acceptance_is_due("clinician", TODAY));
         assert!(!register.acceptance_is_due("hospital-doctor", TODAY));
         assert_eq!(of(&register, &[]).as_deref(), Some("0"));
-        assert_eq!(of(&register, &[own.clone()]).as_deref(), Some("1"));
+        assert_eq!(
+            of(&register, std::slice::from_ref(&own)).as_deref(),
+            Some("1")
+        );
         for other in [
             row("clinician", "1", [7; 32]),
             row("clinician", "2", terms.digest()),
