@@ -63,7 +63,7 @@ fn the_bitmap_has_the_places_that_leave() {
     assert!(has(&map, 0) && has(&map, 9));
 }
 
-// R042, R127: the version changes with everything that is shown, and with nothing else
+// R042, R120: the version changes with everything that is shown, and with nothing else
 #[test]
 fn a_version_is_of_everything_that_is_shown() {
     use crate::mapping::SectionGap;

@@ -19,6 +19,9 @@ fn long() -> Held {
         10,
         PIECE / 2,
         10,
+        PIECE / 4 * 3,
+        PIECE / 4 * 3,
+        PIECE / 4 * 3,
     ];
     for (n, length) in lengths.into_iter().enumerate() {
         let name = format!("o{n}");
@@ -47,7 +50,7 @@ fn every_entry_lies_whole_on_one_piece() {
     let held = long();
     let sheet = held.sheet();
     let room: Vec<usize> = sheet.pieces.iter().map(|(_, bytes)| bytes.len()).collect();
-    assert!(room.len() > 3, "{room:?}");
+    assert!(room.len() > 5, "{room:?}");
     assert!(room.iter().filter(|it| **it > PIECE).count() == 1);
     for (n, entry) in held.entries().iter().enumerate() {
         let span = sheet.span(n).unwrap();
@@ -97,7 +100,7 @@ fn a_page_may_reach_over_pieces() {
     let held = Arc::new(long());
     let released = for_caller(&held, TabSet::ALL, &|_| true);
     let places: Vec<usize> = released.of_kind(Kind::Observation).iter().collect();
-    assert_eq!(places.len(), 7);
+    assert_eq!(places.len(), 10);
     let entry = |n: &usize| plainly(released.entry(*n).unwrap());
     let expected = places.iter().map(entry).collect::<Vec<_>>().join(",");
     let parts: Vec<Part<'_>> = places
