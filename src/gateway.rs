@@ -159,30 +159,35 @@ pub struct Gateway {
     pub edge: Arc<Edge>,
     /// Oversight, with what it watches over.
     pub oversight: Arc<OversightApi>,
-    /// Which mapping tables answer: their hash.
-    mappings: String,
+    /// The row that has to stand in the trail before anything is served.
+    first_row: Option<AuditEntry>,
     audit: Arc<dyn AuditLog>,
-    clock: SharedClock,
 }
 
 impl Gateway {
-    /// Writes into the trail which mapping tables answer from now on: those of an operator are not told by the program's
-    /// version.
+    /// Writes what the trail has to say before anything is served: which mapping tables answer, where they are an operator's,
+    /// since the program's version does not tell of those.
     ///
     /// # Errors
     /// The row cannot be written; then nothing may be served.
-    pub async fn begin_with_mappings(&self) -> Result<(), AuditError> {
-        let what = What::Oversight(Overseen {
-            interaction: Interaction {
-                name: "mappings-loaded",
-                kind: None,
-                query: format!("mappings {}", self.mappings),
-            },
-            other_ids: Vec::new(),
-        });
-        let entry = AuditEntry::new(self.clock.now(), what, Origin::default());
-        self.audit.write(entry).await
+    pub async fn begin(&mut self) -> Result<(), AuditError> {
+        match self.first_row.take() {
+            Some(row) => self.audit.write(row).await,
+            None => Ok(()),
+        }
     }
+}
+
+fn mappings_loaded(hash: &str, clock: &SharedClock) -> AuditEntry {
+    let what = What::Oversight(Overseen {
+        interaction: Interaction {
+            name: "mappings-loaded",
+            kind: None,
+            query: format!("mappings {hash}"),
+        },
+        other_ids: Vec::new(),
+    });
+    AuditEntry::new(clock.now(), what, Origin::default())
 }
 
 /// Puts it together; `beside` is served next to it (the sandbox's own routes).
@@ -198,6 +203,8 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
     });
     let tables = Arc::new(Tables::in_force(parts.mappings.as_deref())?);
     let mappings = tables.hash().to_owned();
+    let own_tables = parts.mappings.is_some();
+    let first_row = own_tables.then(|| mappings_loaded(&mappings, &parts.clock));
     let wording = TabWording::from_tables(&tables);
     if let missing @ [_, ..] = wording.missing().as_slice() {
         return Err(StartError::Wording(missing.join(", ")));
@@ -353,7 +360,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
             issuer: parts.issuer.clone(),
             exclusions: exclusions.clone(),
             settings: parts.settings,
-            mappings: mappings.clone(),
+            mappings,
         },
     ));
     let exclusions_watch = parts.exclusions.map(|folder| {
@@ -370,7 +377,7 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         register: parts.register.clone(),
         clock: Arc::clone(&parts.clock),
     });
-    let (log, clock) = (Arc::clone(&audit), Arc::clone(&parts.clock));
+    let log = Arc::clone(&audit);
     let api = Arc::new(Api {
         base: parts.issuer,
         look_up: Arc::clone(&look_up),
@@ -430,9 +437,8 @@ pub fn assemble(parts: GatewayParts, beside: Router) -> Result<Gateway, StartErr
         launcher,
         edge,
         oversight,
-        mappings,
+        first_row,
         audit: log,
-        clock,
     })
 }
 

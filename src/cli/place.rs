@@ -10,7 +10,7 @@ use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::{Config, ConfigError, secret_32};
 use crate::fhir::IdKey;
 use crate::labelling::{ExclusionList, ExclusionsHandle};
-use crate::mapping::Tables;
+use crate::mapping::tables::TableFiles;
 use crate::occasion::SealKey;
 use crate::oversight::Actor;
 use crate::record::date::london;
@@ -200,15 +200,15 @@ impl Place {
     /// Hash of the mapping tables as their folder has them now.
     ///
     /// # Errors
-    /// In words: they cannot be read, or are not sound.
+    /// In words: they cannot be read.
     pub fn mappings(&self) -> Result<String, String> {
         let config = match (&self.data, &self.config) {
             (None, Some(config)) => Some(Config::load(config).map_err(|error| error.to_string())?),
             _ => None,
         };
         let folder = config.and_then(|config| config.mappings_dir);
-        Tables::in_force(folder.as_deref())
-            .map(|tables| tables.hash().to_owned())
+        TableFiles::in_force(folder.as_deref())
+            .map(|files| files.hash())
             .map_err(|error| error.to_string())
     }
 

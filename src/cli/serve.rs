@@ -140,9 +140,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         settings: crate::config::shown(path)?,
     };
     let mut gateway = assemble(parts, Router::new())?;
-    if config.mappings_dir.is_some() {
-        gateway.begin_with_mappings().await?;
-    }
+    gateway.begin().await?;
     let exclusions = gateway.exclusions_watch.take();
     let exclusions = async move {
         match exclusions {

@@ -24,7 +24,7 @@ pub(super) struct Fact {
     pub(super) id: Arc<str>,
     /// Of which part of the record it was made.
     part: usize,
-    /// For the practice's report, where it may come into it.
+    /// For the practice's report, till it is judged.
     native_id: Box<str>,
     /// The number of the id of what contains it.
     pub(super) parent: Option<u32>,

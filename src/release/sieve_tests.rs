@@ -1,7 +1,7 @@
 use super::*;
 use crate::fhir::build;
 use crate::fhir::model::resources as r;
-use crate::labelling::{LabelledRecord, Labeller, PracticeRules, label, without};
+use crate::labelling::{LabelledRecord, Labeller, PracticeRules, WithheldEntry, label, without};
 use crate::record::{PartialDate, Restriction, SourceFamily, system};
 use crate::release::fixture as f;
 use crate::tabs::catalogue::Section;
@@ -48,6 +48,23 @@ fn in_parts(parts: &[usize], resources: Vec<Mapped>) -> Vec<(usize, Labelled)> {
 fn ids(sieve: Sieve) -> Vec<String> {
     let entries = sieve.into_entries().0;
     entries.iter().map(|it| it.id().to_owned()).collect()
+}
+
+/// Seen, labelled and drawn one after the other, as a streamed record is: the ids that leave, and what the practice is told.
+fn streamed(resources: Vec<Mapped>) -> (Vec<String>, Vec<WithheldEntry>) {
+    let list = f::list();
+    let record = f::record(SourceFamily::Emis, resources);
+    let rules = PracticeRules::default();
+    let mut labeller = Labeller::new(record.family, &record.standing, &list, rules);
+    let mut sieve = Sieve::default();
+    for (n, mapped) in record.resources.into_iter().enumerate() {
+        labeller.see(&mapped).unwrap();
+        sieve.see(&mapped, n);
+        sieve.draw(labeller.label(mapped).unwrap()).unwrap();
+    }
+    sieve.judge(&mut |kind, id, native_id| labeller.count(kind, id, native_id));
+    assert_eq!(sieve.decide(false), Ok(vec![]));
+    (ids(sieve), labeller.into_report().entries)
 }
 
 // R047: what cannot be whole without something that is gone goes itself, and with it what only it needs
@@ -268,37 +285,18 @@ fn what_the_first_resource_needs_stays() {
 // R051, R204: the practice finds what stayed behind, also what was drawn before its container was seen
 #[test]
 fn what_stays_behind_for_a_later_container_has_its_native_id() {
-    let list = f::list();
-    let record = f::record(
-        SourceFamily::Emis,
-        vec![
-            f::patient(),
-            f::inside(problem("inner"), "outer"),
-            private(problem("outer")),
-            problem("free"),
-        ],
-    );
-    let mut labeller = Labeller::new(
-        record.family,
-        &record.standing,
-        &list,
-        PracticeRules::default(),
-    );
-    let mut sieve = Sieve::default();
-    for (n, mapped) in record.resources.into_iter().enumerate() {
-        labeller.see(&mapped).unwrap();
-        sieve.see(&mapped, n);
-        sieve.draw(labeller.label(mapped).unwrap()).unwrap();
-    }
-    sieve.judge(&mut |kind, id, native_id| labeller.count(kind, id, native_id));
-    assert_eq!(sieve.decide(false), Ok(vec![]));
-    assert_eq!(ids(sieve), [f::whose().to_string(), f::id("free")]);
-    let report = labeller.into_report();
-    let entries = report.entries.iter();
-    let found: Vec<_> = entries
+    let (left, told) = streamed(vec![
+        f::patient(),
+        f::inside(problem("inner"), "outer"),
+        private(problem("outer")),
+        problem("free"),
+    ]);
+    assert_eq!(left, [f::whose().to_string(), f::id("free")]);
+    let told: Vec<_> = told
+        .iter()
         .map(|it| (it.native_id.as_str(), it.contained))
         .collect();
-    assert_eq!(found, [("native-inner", true), ("native-outer", false)]);
+    assert_eq!(told, [("native-inner", true), ("native-outer", false)]);
 }
 
 // issue 4: what stays behind and what is whole already need not come once more
@@ -533,27 +531,12 @@ fn what_is_inside_of_what_is_gone_goes() {
 // R204: whatever stays behind has its own id in the practice's report, also where only what came later withheld it
 #[test]
 fn the_practice_reads_the_id_of_what_was_withheld_late() {
-    let list = f::list();
-    let record = f::record(
-        SourceFamily::Emis,
-        vec![
-            f::patient(),
-            problem("same"),
-            private(f::allergy("same", system::READ_V2, "SN51.", "2024-05-01")),
-        ],
-    );
-    let rules = PracticeRules::default();
-    let mut labeller = Labeller::new(record.family, &record.standing, &list, rules);
-    let mut sieve = Sieve::default();
-    for (n, mapped) in record.resources.into_iter().enumerate() {
-        labeller.see(&mapped).unwrap();
-        sieve.see(&mapped, n);
-        sieve.draw(labeller.label(mapped).unwrap()).unwrap();
-    }
-    sieve.judge(&mut |kind, id, native_id| labeller.count(kind, id, native_id));
-    assert!(sieve.decide(false).unwrap().is_empty());
-    assert_eq!(ids(sieve).len(), 1);
-    let report = labeller.into_report();
-    let ids: Vec<&str> = report.entries.iter().map(|it| &*it.native_id).collect();
-    assert_eq!(ids, ["native-same", "native-same"]);
+    let (left, told) = streamed(vec![
+        f::patient(),
+        problem("same"),
+        private(f::allergy("same", system::READ_V2, "SN51.", "2024-05-01")),
+    ]);
+    assert_eq!(left.len(), 1);
+    let told: Vec<&str> = told.iter().map(|it| &*it.native_id).collect();
+    assert_eq!(told, ["native-same", "native-same"]);
 }

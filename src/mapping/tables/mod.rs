@@ -91,6 +91,27 @@ impl TableFiles {
         }
     }
 
+    /// Those of an installation: of this folder where it has one, else the embedded ones.
+    ///
+    /// # Errors
+    /// As [`TableFiles::of`].
+    pub fn in_force(folder: Option<&Path>) -> Result<Self, TableError> {
+        folder.map_or_else(|| Ok(Self::embedded()), Self::of)
+    }
+
+    /// SHA-256 over all of them, hexadecimal: which mapping a decision was made with.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut sha = Sha256::new();
+        for (name, text) in self.iter() {
+            for part in [name, text] {
+                sha.update((part.len() as u64).to_be_bytes());
+                sha.update(part);
+            }
+        }
+        hex(&sha.finalize())
+    }
+
     /// The same with another text for one table; `None` where there is no such table.
     #[must_use]
     pub fn with(mut self, name: &str, text: String) -> Option<Self> {
@@ -188,7 +209,7 @@ impl Tables {
     /// # Errors
     /// Every fault of every table; or the folder has none.
     pub fn in_force(folder: Option<&Path>) -> Result<Self, TableError> {
-        Self::read(&folder.map_or_else(|| Ok(TableFiles::embedded()), TableFiles::of)?)
+        Self::read(&TableFiles::in_force(folder)?)
     }
 
     /// Reads and checks these tables.
@@ -209,28 +230,17 @@ impl Tables {
                 tabs,
                 codes,
                 words,
-                hash: hash(files),
+                hash: files.hash(),
             }),
             _ => Err(TableError(faults)),
         }
     }
 
-    /// SHA-256 over all tables, hexadecimal: which mapping a decision was made with.
+    /// See [`TableFiles::hash`].
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
     }
-}
-
-fn hash(files: &TableFiles) -> String {
-    let mut sha = Sha256::new();
-    for (name, text) in files.iter() {
-        for part in [name, text] {
-            sha.update((part.len() as u64).to_be_bytes());
-            sha.update(part);
-        }
-    }
-    hex(&sha.finalize())
 }
 
 /// Every table names who answers for it and when it is looked at again.

@@ -133,6 +133,34 @@ impl Reports {
             .ok_or(ReportError::NoOrganisation)
     }
 
+    /// The caller's own practice, for its own people and its data protection officer; with the part of the trail that is theirs.
+    fn practice<'a>(
+        around: Around<'a>,
+        asked: Option<&'a OdsCode>,
+    ) -> Result<(&'a OdsCode, Filter), ReportError> {
+        let duties = [Duty::RunPractice, Duty::OverseePractice];
+        let practice = Self::own(around, asked, OrganisationKind::Practice, &duties)?;
+        let filter = Filter {
+            practice: Some(practice.clone()),
+            ..Filter::default()
+        };
+        Ok((practice, filter))
+    }
+
+    /// The caller's own viewer, for its privacy officer; with the part of the trail that is theirs.
+    fn viewer<'a>(
+        around: Around<'a>,
+        asked: Option<&'a OdsCode>,
+    ) -> Result<(&'a OdsCode, Filter), ReportError> {
+        let duties = [Duty::ReviewAccess];
+        let viewer = Self::own(around, asked, OrganisationKind::Viewer, &duties)?;
+        let filter = Filter {
+            viewer: Some(viewer.clone()),
+            ..Filter::default()
+        };
+        Ok((viewer, filter))
+    }
+
     /// The access audit of a viewer with its sample (R123); the second value is the sample, by occasion.
     ///
     /// # Errors
@@ -145,19 +173,8 @@ impl Reports {
         seed: u64,
         size: usize,
     ) -> Result<(Sheet, Vec<String>, usize), ReportError> {
-        let viewer = Self::own(
-            around,
-            viewer,
-            OrganisationKind::Viewer,
-            &[Duty::ReviewAccess],
-        )?;
-        let accesses = accesses(&self.in_period(
-            Filter {
-                viewer: Some(viewer.clone()),
-                ..Filter::default()
-            },
-            period,
-        )?);
+        let (viewer, filter) = Self::viewer(around, viewer)?;
+        let accesses = accesses(&self.in_period(filter, period)?);
         let sample = access_audit::sample(&accesses, seed, size)
             .into_iter()
             .map(|access| access.occasion.clone())
@@ -176,16 +193,7 @@ impl Reports {
         viewer: Option<&OdsCode>,
         period: Period,
     ) -> Result<Vec<String>, ReportError> {
-        let viewer = Self::own(
-            around,
-            viewer,
-            OrganisationKind::Viewer,
-            &[Duty::ReviewAccess],
-        )?;
-        let filter = Filter {
-            viewer: Some(viewer.clone()),
-            ..Filter::default()
-        };
+        let (_, filter) = Self::viewer(around, viewer)?;
         Ok(accesses(&self.in_period(filter, period)?)
             .into_iter()
             .filter(|access| access.emergency)
@@ -203,36 +211,8 @@ impl Reports {
         organisation: Option<&OdsCode>,
         period: Period,
     ) -> Result<Sheet, ReportError> {
-        let as_viewer = Self::own(
-            around,
-            organisation,
-            OrganisationKind::Viewer,
-            &[Duty::ReviewAccess],
-        );
-        let (own, filter) = match as_viewer {
-            Ok(viewer) => (
-                viewer,
-                Filter {
-                    viewer: Some(viewer.clone()),
-                    ..Filter::default()
-                },
-            ),
-            Err(_) => {
-                let practice = Self::own(
-                    around,
-                    organisation,
-                    OrganisationKind::Practice,
-                    &[Duty::RunPractice, Duty::OverseePractice],
-                )?;
-                (
-                    practice,
-                    Filter {
-                        practice: Some(practice.clone()),
-                        ..Filter::default()
-                    },
-                )
-            }
-        };
+        let (own, filter) =
+            Self::viewer(around, organisation).or_else(|_| Self::practice(around, organisation))?;
         let events = self.in_period(filter, period)?;
         let accesses = accesses(&events);
         Ok(misuse::report(
@@ -254,16 +234,7 @@ impl Reports {
         practice: Option<&OdsCode>,
         period: Period,
     ) -> Result<Sheet, ReportError> {
-        let practice = Self::own(
-            around,
-            practice,
-            OrganisationKind::Practice,
-            &[Duty::RunPractice, Duty::OverseePractice],
-        )?;
-        let filter = Filter {
-            practice: Some(practice.clone()),
-            ..Filter::default()
-        };
+        let (practice, filter) = Self::practice(around, practice)?;
         let accesses = accesses(&self.in_period(filter, period)?);
         Ok(other_uses::report(practice, period, &accesses))
     }
@@ -291,17 +262,8 @@ impl Reports {
         practice: Option<&OdsCode>,
         patient: &PatientId,
     ) -> Result<Sheet, ReportError> {
-        let practice = Self::own(
-            around,
-            practice,
-            OrganisationKind::Practice,
-            &[Duty::RunPractice, Duty::OverseePractice],
-        )?;
-        let filter = Filter {
-            practice: Some(practice.clone()),
-            patient: Some(patient.clone()),
-            ..Filter::default()
-        };
+        let (practice, mut filter) = Self::practice(around, practice)?;
+        filter.patient = Some(patient.clone());
         let events = events(&*self.trail, &filter)?;
         Ok(subject_access::report(
             around.register,
@@ -443,33 +405,10 @@ impl Reports {
         organisation: Option<&OdsCode>,
         ask: &ExportAsk,
     ) -> Result<Export, ReportError> {
-        let mut filter = Filter {
-            patient: ask.patient.clone(),
-            clinician: ask.clinician.clone(),
-            ..Filter::default()
-        };
-        let as_practice = Self::own(
-            around,
-            organisation,
-            OrganisationKind::Practice,
-            &[Duty::RunPractice, Duty::OverseePractice],
-        );
-        let own = match as_practice {
-            Ok(practice) => {
-                filter.practice = Some(practice.clone());
-                practice
-            }
-            Err(_) => {
-                let viewer = Self::own(
-                    around,
-                    organisation,
-                    OrganisationKind::Viewer,
-                    &[Duty::ReviewAccess],
-                )?;
-                filter.viewer = Some(viewer.clone());
-                viewer
-            }
-        };
+        let (own, mut filter) =
+            Self::practice(around, organisation).or_else(|_| Self::viewer(around, organisation))?;
+        filter.patient = ask.patient.clone();
+        filter.clinician = ask.clinician.clone();
         let mut about = format!("the trail of {own}");
         if let Some(patient) = &ask.patient {
             about.push_str(&format!(", patient {patient}"));
