@@ -6,7 +6,9 @@ use super::facts::{
     PracticeFacts, Proof, ProtocolFacts, ReadInputs, SharingFact, ViewerFacts,
 };
 use super::{Decision, Rule, RuleOutcome};
-use crate::register::{GatewayFacts, GatewayRefusal, OTHER_PURPOSES, OrganisationKind, Output};
+use crate::register::{
+    GatewayFacts, GatewayRefusal, OTHER_PURPOSES, OrganisationKind, Output, Relationship,
+};
 use crate::source::SourceRefusal;
 use crate::tabs::catalogue::TabSet;
 
@@ -46,6 +48,16 @@ pub fn before(inputs: &BeforeInputs) -> Decision {
             },
         ),
         (
+            Rule::LegitimateRelationship,
+            match gateway {
+                Some(gateway) if !gateway.treatment => Pass,
+                _ => match inputs.linked {
+                    Fact::Known(false) | Fact::Unknown => pass_if(claims(inputs)),
+                    linked => truth(&linked),
+                },
+            },
+        ),
+        (
             Rule::NoStandingRefusal,
             match gateway {
                 Some(gateway) if gateway.kind.asks_nobody() && !inputs.also_refused.is_empty() => {
@@ -65,6 +77,22 @@ pub fn before(inputs: &BeforeInputs) -> Decision {
         decision.tabs = decision.tabs.and(asked.0);
     }
     decision
+}
+
+/// Nobody but the clinician says that they care for this patient, where the rule needs somebody to (R105).
+#[must_use]
+pub fn rests_on_claim(inputs: &BeforeInputs) -> bool {
+    let needs = Staff::before(inputs)
+        .gateway()
+        .is_none_or(|gateway| gateway.treatment);
+    needs && matches!(inputs.linked, Fact::Known(false) | Fact::Unknown) && claims(inputs)
+}
+
+/// Says so, where the viewer takes their word. Whoever breaks the glass has said it with the reason.
+fn claims(inputs: &BeforeInputs) -> bool {
+    let counts = |viewer: &ViewerFacts| viewer.relationship == Relationship::Claim;
+    let breaks_glass = matches!(inputs.basis, Fact::Known(Basis::Override { .. }));
+    inputs.viewer.known().is_some_and(counts) && (inputs.claimed || breaks_glass)
 }
 
 /// Is there such a patient, at a practice that takes part? The last rule looks at the patient's age.

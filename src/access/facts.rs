@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::basis::Basis;
 use super::identity::IdentityFindings;
 use crate::record::{OdsCode, Registration, Sharing};
-use crate::register::{GatewayFacts, Law, OrganisationKind};
+use crate::register::{GatewayFacts, Law, OrganisationKind, Relationship};
 use crate::source::SourceRefusal;
 use crate::tabs::catalogue::{Tab, TabSet};
 
@@ -80,6 +80,9 @@ pub struct ViewerFacts {
     /// The evidence that the agreement asks for is shown, or its lack does not block (R162).
     #[serde(default = "founder")]
     pub evidence: bool,
+    /// What it asks of a clinician who has no part in the patient's treatment (R105).
+    #[serde(default)]
+    pub relationship: Relationship,
     /// Roles that count as qualified there.
     pub qualified_roles: Vec<String>,
 }
@@ -87,6 +90,11 @@ pub struct ViewerFacts {
 /// Rows from before these rules: nobody had yet joined or owed anything.
 fn founder() -> bool {
     true
+}
+
+/// Rows from before R105 had a rule: nobody had asked.
+fn linked() -> Fact<bool> {
+    Fact::Known(true)
 }
 
 /// What the register says of the clinician.
@@ -192,6 +200,12 @@ pub struct BeforeInputs {
     pub asked: Option<TabCodes>,
     /// The patient is registered for treatment at the viewer (R104).
     pub treatment_registered: Fact<bool>,
+    /// The viewer's own system names this clinician in the patient's treatment (R105).
+    #[serde(default = "linked")]
+    pub linked: Fact<bool>,
+    /// The clinician says so themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
     /// A refusal of this use by this patient to this clinician stands (R077, R078).
     pub refusal_stands: Fact<bool>,
     /// Other uses that this patient has refused to this clinician: TREAT for care, else the purpose. No matter to whoever

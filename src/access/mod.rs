@@ -14,7 +14,7 @@ mod rule;
 mod tests;
 pub mod words;
 
-pub use decide::{DIRECT_CARE, after_source, after_trace, before, on_read};
+pub use decide::{DIRECT_CARE, after_source, after_trace, before, on_read, rests_on_claim};
 pub use facts::{
     ASSERTED, AUTHENTICATED, AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs,
     ClinicianFacts, Fact, OccasionFacts, PracticeFacts, Proof, ProtocolFacts, ReadInputs,
@@ -104,6 +104,7 @@ pub enum Rule {
     ProtocolCoversRole,
     ProtocolCoversTabs,
     TreatmentRegistered,
+    LegitimateRelationship,
     NoStandingRefusal,
     ConsentOrOverride,
     // after the trace

@@ -3,7 +3,7 @@
 use super::{Rule, catalogue};
 
 /// Every rule, in the order of design.md 7.
-pub const RULES: [Rule; 32] = [
+pub const RULES: [Rule; 33] = [
     Rule::NetworkAllowed,
     Rule::ClientAuthenticated,
     Rule::OrganisationSigned,
@@ -20,6 +20,7 @@ pub const RULES: [Rule; 32] = [
     Rule::ProtocolCoversRole,
     Rule::ProtocolCoversTabs,
     Rule::TreatmentRegistered,
+    Rule::LegitimateRelationship,
     Rule::NoStandingRefusal,
     Rule::ConsentOrOverride,
     Rule::NumberTraced,
@@ -59,6 +60,7 @@ impl Rule {
             Self::ProtocolCoversRole => "role-not-in-protocol",
             Self::ProtocolCoversTabs => "tabs-not-in-protocol",
             Self::TreatmentRegistered => "not-registered-for-treatment",
+            Self::LegitimateRelationship => "no-relationship",
             Self::NoStandingRefusal => "refusal-stands",
             Self::ConsentOrOverride => "consent-missing",
             Self::NumberTraced => "not-traced",
@@ -97,6 +99,7 @@ impl Rule {
             Self::ProtocolCoversRole => "S1 Principles 3",
             Self::ProtocolCoversTabs => "S1 Principles 3, S2 5.4.4",
             Self::TreatmentRegistered => "S2 7.2.2",
+            Self::LegitimateRelationship => "S2 1.6, 6.2.2",
             Self::NoStandingRefusal => "S2 6.2.3, 6.4",
             Self::ConsentOrOverride => "S2 6.2.1, 6.3, 6.5, 7.2.1",
             Self::NumberTraced => "S2 5.1.1",

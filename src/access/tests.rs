@@ -17,7 +17,7 @@ use super::identity::IdentityFindings;
 use super::rule::RULES;
 use super::*;
 use crate::record::{OdsCode, Registration};
-use crate::register::{GatewayFacts, GatewayKind, OrganisationKind};
+use crate::register::{GatewayFacts, GatewayKind, OrganisationKind, Relationship};
 use crate::source::SourceRefusal;
 use crate::tabs::catalogue::Tab;
 
@@ -59,6 +59,7 @@ fn good_before() -> BeforeInputs {
             active: true,
             assurance_until: Some(today),
             evidence: true,
+            relationship: Relationship::Episode,
             qualified_roles: vec!["gp".to_owned()],
         }),
         clinician: Fact::Known(ClinicianFacts {
@@ -82,6 +83,8 @@ fn good_before() -> BeforeInputs {
         }],
         asked: None,
         treatment_registered: Fact::Known(true),
+        linked: Fact::Known(true),
+        claimed: false,
         refusal_stands: Fact::Known(false),
         also_refused: Vec::new(),
         basis: Fact::Known(Basis::Consent(GOOD)),
@@ -178,7 +181,7 @@ fn what_is_in_order_is_permitted() {
 type Break<T> = (Rule, fn(&mut T));
 
 /// Each way to fail exactly one rule of `before`, in the order of the rules.
-const BEFORE: [Break<BeforeInputs>; 32] = [
+const BEFORE: [Break<BeforeInputs>; 34] = [
     // R109
     (Rule::NetworkAllowed, |i| {
         i.network_allowed = Fact::Known(false)
@@ -257,6 +260,11 @@ const BEFORE: [Break<BeforeInputs>; 32] = [
     (Rule::TreatmentRegistered, |i| {
         i.treatment_registered = Fact::Unknown
     }),
+    // R105
+    (Rule::LegitimateRelationship, |i| {
+        i.linked = Fact::Known(false)
+    }),
+    (Rule::LegitimateRelationship, |i| i.linked = Fact::Unknown),
     // R077
     (Rule::NoStandingRefusal, |i| {
         i.refusal_stands = Fact::Known(true)
@@ -304,7 +312,7 @@ fn the_first_failing_rule_wins_and_the_others_are_looked_at_all_the_same() {
             let decision = before(&inputs);
             let denied = decision.denied_by().unwrap();
             assert!(order(denied) <= order(*first), "{first:?}: {denied:?}");
-            assert_eq!(decision.rules.len(), 17);
+            assert_eq!(decision.rules.len(), 18);
         }
     }
     let mut inputs = good_before();

@@ -15,6 +15,8 @@ use crate::tabs::catalogue::TabSet;
 pub const FLAG: &str = "flag";
 /// `query` of such a row: clinician and patient share a family name (R110).
 pub const SAME_NAME: &str = "same-name";
+/// The same: nobody but the clinician says that they care for the patient (R105).
+pub const CLAIMED: &str = "relationship-claimed";
 
 /// What a row says beside its columns. Nothing of it is there: it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

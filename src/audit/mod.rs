@@ -13,7 +13,7 @@ pub mod row;
 pub mod signed;
 pub mod verify;
 
-pub use also::{Also, FLAG, SAME_NAME};
+pub use also::{Also, CLAIMED, FLAG, SAME_NAME};
 
 use std::net::IpAddr;
 

@@ -76,6 +76,12 @@ struct Facts {
     /// Not registered for treatment at the viewing organisation
     #[arg(long)]
     not_registered_for_treatment: bool,
+    /// The viewing organisation's system does not name the clinician in the patient's treatment
+    #[arg(long)]
+    no_relationship: bool,
+    /// The clinician says that they care for the patient
+    #[arg(long)]
+    claims_relationship: bool,
     /// The number is not traced
     #[arg(long)]
     untraced: bool,
@@ -323,6 +329,8 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
         purposes,
         asked: Some(TabCodes([tab].into_iter().collect())),
         treatment_registered: Fact::Known(!facts.not_registered_for_treatment),
+        linked: Fact::Known(!facts.no_relationship),
+        claimed: facts.claims_relationship,
         refusal_stands: Fact::Known(!own.is_empty()),
         also_refused: other,
         basis: Fact::Known(basis),
@@ -455,6 +463,11 @@ fn assumed(facts: &Facts) -> String {
             "not registered for treatment",
             "registered for treatment",
         ),
+        match (facts.no_relationship, facts.claims_relationship) {
+            (false, _) => "clinician named in the treatment",
+            (true, false) => "clinician not named in the treatment",
+            (true, true) => "clinician not named in the treatment, claims to care for the patient",
+        },
         pick(facts.untraced, "number not traced", "number traced"),
         pick(facts.sensitive, "sensitive", "not sensitive"),
         pick(facts.deceased, "deceased", "alive"),

@@ -350,6 +350,7 @@ mod tests {
             gateway: None,
             asked: None,
             same_name: false,
+            claimed: false,
         }
     }
 

@@ -50,6 +50,7 @@ impl RegisterView<'_> {
                 active: !organisation.is_stopped() && !self.holds.stops(ods),
                 assurance_until: organisation.assured_until(&self.register.agreement.rules),
                 evidence: self.shares_evidence(organisation),
+                relationship: organisation.relationship,
                 qualified_roles: organisation.qualified_roles.iter().cloned().collect(),
             }
         }))

@@ -72,6 +72,8 @@ pub struct OccasionAsk {
     pub nhs_number: NhsNumber,
     /// `worklist`, or anything else, which is refused as not registered.
     pub treatment: String,
+    /// The clinician says that they care for the patient, whatever the worklist says of it (R105).
+    pub claimed: bool,
     /// Why it may be opened.
     pub basis: AskedBasis,
     /// Asked-for tabs; `None` = as many as allowed.
@@ -179,6 +181,8 @@ pub struct OpenOccasion {
     pub gateway: Option<GatewayKind>,
     /// Another patient of the viewer's worklist has the same name.
     pub same_name: bool,
+    /// Nobody but the clinician says that they care for the patient (R105).
+    pub claimed: bool,
 }
 
 impl OpenOccasion {

@@ -14,9 +14,9 @@ use crate::access::basis::Basis;
 use crate::access::identity::age_band;
 use crate::access::{
     AddressRanges, AfterTraceInputs, BeforeInputs, Decision, Fact, Inputs, Proof, Rule,
-    RuleOutcome, TabCodes,
+    RuleOutcome, TabCodes, rests_on_claim,
 };
-use crate::audit::{AccessStep, Also, AuditLog, What};
+use crate::audit::{AccessStep, Also, AuditLog, CLAIMED, SAME_NAME, What};
 use crate::clock::{LatestTime, SharedClock, new_id};
 use crate::fhir::{IdKey, PatientId};
 use crate::lookup::{FindAsk, Finder};
@@ -95,6 +95,8 @@ struct Known {
     refusal_stood: bool,
     /// Another patient of the viewer's worklist has the same name.
     same_name: bool,
+    /// Nobody but the clinician says that they care for the patient (R105).
+    claimed: bool,
 }
 
 /// Opens, resumes, withdraws and checks occasions.
@@ -204,12 +206,14 @@ impl Occasions {
             return Err(trail.refuse(self.now(), step, rule).await);
         }
 
-        trail.same_family_name = view
+        let same_family_name = view
             .register
             .users
             .get(&ask.clinician.username)
             .zip(traced.family.as_deref())
             .is_some_and(|(user, family)| share_a_family_name(&user.name, family));
+        trail.flags.extend(same_family_name.then_some(SAME_NAME));
+        trail.flags.extend(known.claimed.then_some(CLAIMED));
         self.keep(&ask, patient, practice, allowed, known, trail, step)
             .await
     }
@@ -251,11 +255,14 @@ impl Occasions {
             match self
                 .parts
                 .worklist
-                .registered(&ask.viewer, &ask.nhs_number)
+                .registered(&ask.viewer, &ask.nhs_number, &ask.clinician.username)
                 .await
             {
                 Ok(on) => {
                     known.same_name = on.registered && on.same_name;
+                    if on.registered {
+                        inputs.linked = Fact::known_or_unknown(on.linked);
+                    }
                     Fact::Known(on.registered)
                 }
                 Err(error) => {
@@ -289,6 +296,7 @@ impl Occasions {
 
         let registered = inputs.treatment_registered == Fact::Known(true);
         let declines = ask.facts().declines();
+        known.claimed = rests_on_claim(&inputs);
         let decision = trail.decide(Inputs::Before(inputs));
         trail.also.gateway = decision.gateway;
         // Some gateways are not for a viewer's own patients: what is said to them is heard all the same (R171).
@@ -347,6 +355,8 @@ impl Occasions {
             purposes: ask.purposes(),
             asked: ask.tabs.map(TabCodes),
             treatment_registered: Fact::NotAsked,
+            linked: Fact::NotAsked,
+            claimed: ask.claimed,
             refusal_stands: Fact::NotAsked,
             also_refused: Vec::new(),
             basis: Fact::Known(ask.facts()),
@@ -448,6 +458,7 @@ impl Occasions {
             gateway: allowed.gateway,
             asked: ask.tabs.map(TabSet::bits),
             same_name: known.same_name,
+            claimed: known.claimed,
         };
         let ends_at = row.ends_at;
         let binds = std::iter::once(row.digest())
@@ -474,8 +485,8 @@ impl Occasions {
             let given = Some(format!("consent:{consent}"));
             trail.basis = basis_with(given, allowed.gateway);
         }
-        let flagged = trail.flag_same_name(self.now()).await;
-        // After the flag: one row tells of the occasion, and holds it to what it is.
+        let flagged = trail.write_flags(self.now()).await;
+        // After the flags: one row tells of the occasion, and holds it to what it is.
         trail.binds = binds;
         let written = match flagged {
             Ok(()) => trail.write(self.now(), What::Access(step), None).await,
@@ -501,6 +512,7 @@ impl Occasions {
             purpose: trail.purpose.clone(),
             gateway: allowed.gateway,
             same_name: known.same_name,
+            claimed: known.claimed,
         })
     }
 
@@ -549,7 +561,7 @@ impl Occasions {
                 asked: ask.tabs,
                 ..Also::default()
             },
-            same_family_name: false,
+            flags: Vec::new(),
         }
     }
 

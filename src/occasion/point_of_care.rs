@@ -13,7 +13,7 @@ use crate::access::{BeforeInputs, Decision, Fact, Inputs, Rule, RuleOutcome};
 use crate::audit::{AccessStep, Also, Origin};
 use crate::fhir::PatientId;
 use crate::record::{NhsNumber, OdsCode};
-use crate::register::CARE;
+use crate::register::{CARE, Relationship};
 use crate::source::worklist::{Directory, Listed};
 use crate::tabs::catalogue::TabSet;
 
@@ -24,6 +24,9 @@ pub struct Pickable {
     pub id: PatientId,
     /// As the viewer's own worklist has them.
     pub listed: Listed,
+    /// The worklist does not name the clinician in the treatment: they have to say themselves that they care for the patient
+    /// (R105). Known only of one person who was asked for.
+    pub must_claim: bool,
 }
 
 /// Who is about to ask.
@@ -96,10 +99,11 @@ impl PointOfCare {
         }
     }
 
-    /// Is this patient registered for treatment at the clinician's organisation now (R104)?
+    /// Is this patient registered for treatment at the clinician's organisation now (R104), and has the clinician to do with it
+    /// (R105)?
     ///
     /// # Errors
-    /// They are not, or the worklist does not answer.
+    /// They are not, or the clinician has not and may not claim it, or the worklist does not answer.
     pub async fn registered(
         &self,
         asker: &Asker,
@@ -107,14 +111,35 @@ impl PointOfCare {
     ) -> Result<Pickable, OccasionRefusal> {
         let viewer = &asker.clinician.organisation;
         let id = self.id(nhs_number);
-        let found = match self.directory.find(viewer, nhs_number).await {
+        let clinician = &asker.clinician.username;
+        let found = match self.directory.find(viewer, nhs_number, clinician).await {
             Ok(found) => found,
             Err(error) => return Err(self.worklist_down(asker, &error).await),
         };
-        match found {
-            Some(listed) => Ok(Pickable { id, listed }),
-            None => Err(self.not_registered(asker, Some(id)).await),
+        let Some(listed) = found else {
+            return Err(self.not_registered(asker, Some(id)).await);
+        };
+        let must_claim = !listed.linked;
+        if must_claim && !self.takes_claims(viewer) {
+            let mut inputs = self.inputs(asker, Fact::Known(true))?;
+            inputs.linked = Fact::Known(false);
+            let inputs = Inputs::Before(inputs);
+            return Err(self
+                .refuse(asker, Some(id), inputs, Rule::LegitimateRelationship)
+                .await);
         }
+        Ok(Pickable {
+            id,
+            listed,
+            must_claim,
+        })
+    }
+
+    /// Does this viewer take a clinician's word for having to do with a patient?
+    fn takes_claims(&self, viewer: &OdsCode) -> bool {
+        let register = self.occasions.parts.register.current();
+        let organisation = register.organisations.get(viewer);
+        organisation.is_some_and(|one| one.relationship == Relationship::Claim)
     }
 
     /// Ends an occasion that was opened and of which nothing can come: its launch was used by another, or its code cannot be
@@ -144,6 +169,7 @@ impl PointOfCare {
                 .map(|listed| Pickable {
                     id: self.id(&listed.nhs_number),
                     listed,
+                    must_claim: false,
                 })
                 .collect()),
             Err(error) => Err(self.worklist_down(asker, &error).await),
@@ -285,6 +311,8 @@ impl PointOfCare {
             purposes: vec!["TREAT".to_owned()],
             asked: None,
             treatment_registered,
+            linked: Fact::NotAsked,
+            claimed: false,
             refusal_stands: Fact::NotAsked,
             also_refused: Vec::new(),
             basis: Fact::NotAsked,
@@ -315,7 +343,7 @@ impl PointOfCare {
             decisions: Vec::new(),
             binds: Vec::new(),
             also: Also::default(),
-            same_family_name: false,
+            flags: Vec::new(),
         }
     }
 

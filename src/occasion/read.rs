@@ -135,6 +135,7 @@ impl Occasions {
             purpose: row.purpose,
             gateway: row.gateway,
             same_name: row.same_name,
+            claimed: row.claimed,
         })
     }
 
@@ -293,7 +294,7 @@ impl Occasions {
                 site: clinician.site.clone(),
                 ..Also::default()
             },
-            same_family_name: false,
+            flags: Vec::new(),
         }
     }
 }

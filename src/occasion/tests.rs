@@ -1,6 +1,7 @@
 mod life;
 mod opening;
 mod refusals;
+mod relationship;
 mod terms;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ type Calls = Arc<Mutex<Vec<String>>>;
 #[derive(Clone)]
 struct World {
     registered: Option<bool>,
+    linked: Option<bool>,
     trace: Option<TraceAnswer>,
     found: Option<Found>,
     audit_fails_from: usize,
@@ -42,6 +44,7 @@ impl Default for World {
     fn default() -> Self {
         Self {
             registered: Some(true),
+            linked: Some(true),
             trace: Some(TraceAnswer::Found(traced("1957-03-14"))),
             found: Some(found(Sharing::Implied)),
             audit_fails_from: usize::MAX,
@@ -109,13 +112,16 @@ impl Worklist for Outside {
         &'a self,
         _: &'a OdsCode,
         _: &'a NhsNumber,
+        clinician: &'a str,
     ) -> BoxFuture<'a, Result<OnWorklist, SourceError>> {
-        Box::pin(async {
+        Box::pin(async move {
+            assert!(!clinician.is_empty());
             self.call("worklist");
             let registered = self.world().registered.ok_or_else(down)?;
             Ok(OnWorklist {
                 registered,
                 same_name: false,
+                linked: self.world().linked,
             })
         })
     }
@@ -479,6 +485,7 @@ fn ask_with(basis: AskedBasis) -> OccasionAsk {
         clinician: claim("hospital-doctor", "Z9H01"),
         nhs_number: NhsNumber::parse("9990000018").unwrap(),
         treatment: WORKLIST.to_owned(),
+        claimed: false,
         basis,
         tabs: None,
         origin: origin(),

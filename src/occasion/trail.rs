@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::OccasionRefusal;
 use crate::access::{Decision, DecisionRecord, Inputs, Rule};
 use crate::audit::{
-    AccessStep, Also, AuditEntry, AuditLog, FLAG, Interaction, Origin, Overseen, SAME_NAME, What,
+    AccessStep, Also, AuditEntry, AuditLog, FLAG, Interaction, Origin, Overseen, What,
 };
 use crate::fhir::PatientId;
 use crate::record::OdsCode;
@@ -31,8 +31,9 @@ pub(super) struct Trail<'a> {
     /// Digests of what was stored with the row.
     pub binds: Vec<crate::audit::merkle::Hash>,
     pub also: Also,
-    /// Clinician and patient share a family name.
-    pub same_family_name: bool,
+    /// What somebody should look at later: clinician and patient share a family name (R110), or nobody but the clinician says
+    /// that they care for the patient (R105).
+    pub flags: Vec<&'static str>,
 }
 
 impl Trail<'_> {
@@ -92,24 +93,23 @@ impl Trail<'_> {
         }
     }
 
-    /// Flags an access that somebody should look at later: clinician and patient share a family name (R110). The flag is in
-    /// the trail only; who looks is not told, and nothing is refused for it.
+    /// Writes each flag. They are in the trail only; nothing is refused for them.
     ///
     /// # Errors
-    /// It is not on the disk: nothing may go on.
-    pub async fn flag_same_name(&self, at: Timestamp) -> Result<(), OccasionRefusal> {
-        if !self.same_family_name {
-            return Ok(());
+    /// One is not on the disk: nothing may go on.
+    pub async fn write_flags(&self, at: Timestamp) -> Result<(), OccasionRefusal> {
+        for flag in &self.flags {
+            let overseen = Overseen {
+                interaction: Interaction {
+                    name: FLAG,
+                    kind: None,
+                    query: (*flag).to_owned(),
+                },
+                other_ids: Vec::new(),
+            };
+            self.write(at, What::Oversight(overseen), None).await?;
         }
-        let overseen = Overseen {
-            interaction: Interaction {
-                name: FLAG,
-                kind: None,
-                query: SAME_NAME.to_owned(),
-            },
-            other_ids: Vec::new(),
-        };
-        self.write(at, What::Oversight(overseen), None).await
+        Ok(())
     }
 
     /// Writes the row of a refusal by the latest decision, and says what the caller may learn of it.

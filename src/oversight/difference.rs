@@ -9,7 +9,7 @@ use crate::access::basis::{Answer, Basis, OverrideReason, Talk, Words};
 use crate::access::{AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Proof, Rule};
 use crate::occasion::RegisterView;
 use crate::record::OdsCode;
-use crate::register::{Holds, Organisation, Protocol, Register};
+use crate::register::{Holds, Organisation, Protocol, Register, Relationship};
 use crate::tabs::catalogue::{Tab, TabSet};
 
 /// What a change does.
@@ -353,6 +353,15 @@ fn organisations(old: &Register, new: &Register, today: Date, changes: &mut Vec<
             !after.demands_authenticated,
             format!("{ods} takes the word of a clinician's organisation for who looks"),
             format!("{ods} lets nobody look who has not signed in"),
+        );
+        switched(
+            changes,
+            before.relationship == Relationship::Claim,
+            after.relationship == Relationship::Claim,
+            format!(
+                "{ods} lets a clinician look who has no part in the episode but claims to care for the patient"
+            ),
+            format!("{ods} lets no clinician look who has no part in the episode"),
         );
         if before.source != after.source && before.source.is_some() {
             say(
@@ -726,6 +735,8 @@ fn seen(
         purposes,
         asked: None,
         treatment_registered: Fact::Known(true),
+        linked: Fact::Known(true),
+        claimed: false,
         refusal_stands: Fact::Known(false),
         also_refused: Vec::new(),
         basis: Fact::Known(basis),

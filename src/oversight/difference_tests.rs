@@ -1,5 +1,5 @@
 use super::*;
-use crate::register::{Decline, Stop};
+use crate::register::{Decline, Relationship, Stop};
 use crate::sandbox::register::tests::{TODAY, sandbox_register};
 
 fn ods(code: &str) -> OdsCode {
@@ -22,7 +22,7 @@ fn said(change: impl FnOnce(&mut Register)) -> Vec<String> {
 fn every_change_is_said_in_words() {
     assert!(said(|_| {}).is_empty());
     type Case = (fn(&mut Register), &'static str);
-    let cases: [Case; 15] = [
+    let cases: [Case; 17] = [
         (
             |r| r.users.get_mut("clinician").unwrap().revoked = true,
             "stops `clinician` is revoked",
@@ -109,6 +109,17 @@ fn every_change_is_said_in_words() {
                     .demands_authenticated = true
             },
             "stops Z99001 lets nobody look who has not signed in",
+        ),
+        // R105
+        (
+            |r| r.organisations.get_mut(&ods("Z9H01")).unwrap().relationship = Relationship::Claim,
+            "allows Z9H01 lets a clinician look who has no part in the episode but claims to care for the patient",
+        ),
+        (
+            |r| {
+                r.organisations.get_mut(&ods("Z9O01")).unwrap().relationship = Relationship::Episode
+            },
+            "stops Z9O01 lets no clinician look who has no part in the episode",
         ),
         (
             |r| {

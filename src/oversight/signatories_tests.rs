@@ -104,6 +104,8 @@ fn looks(view: &RegisterView<'_>, viewer: &OdsCode) -> bool {
         protocols: Vec::new(),
         asked: None,
         treatment_registered: Fact::NotAsked,
+        linked: Fact::NotAsked,
+        claimed: false,
         refusal_stands: Fact::NotAsked,
         also_refused: Vec::new(),
         basis: Fact::NotAsked,

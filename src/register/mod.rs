@@ -31,7 +31,7 @@ pub use load::{AGREEMENT, CLIENTS, ORGANISATIONS, PROTOCOLS, TERMS, USERS};
 pub use load::{RegisterError, RegisterErrors, RegisterFiles};
 pub use organisation::{
     Appointment, Assurance, AssuranceStatus, Contact, Decline, Evidence, Joining, Objection,
-    Office, Organisation, OrganisationKind, PracticeSource, Signature, Stop, Switch,
+    Office, Organisation, OrganisationKind, PracticeSource, Relationship, Signature, Stop, Switch,
 };
 pub use oversight::{ComplaintsFirst, INCIDENT_SCHEME, OversightRules};
 pub use protocol::{Law, Protocol};

@@ -37,6 +37,17 @@ impl OrganisationKind {
     }
 }
 
+/// What a viewer asks of a clinician whom its own system does not name in the patient's treatment (S2 1.6, 6.2.2; R105).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relationship {
+    /// They see nothing: only who has a part in the episode may look.
+    #[default]
+    Episode,
+    /// They may say that they care for the patient; the privacy officer is told before anything is shown.
+    Claim,
+}
+
 /// One organisation.
 #[derive(Debug, Clone)]
 pub struct Organisation {
@@ -82,6 +93,8 @@ pub struct Organisation {
     pub applies_exclusion_list: bool,
     /// The practice lets nobody look whose identity rests on the word of their organisation alone (R101).
     pub demands_authenticated: bool,
+    /// Whom of its clinicians a viewer lets look at a patient's record.
+    pub relationship: Relationship,
     /// Roles that count as qualified clinicians here (R100; requirements.md, open point 3).
     pub qualified_roles: BTreeSet<String>,
 }
@@ -344,6 +357,7 @@ impl Organisation {
             declines: Vec::new(),
             applies_exclusion_list: false,
             demands_authenticated: false,
+            relationship: Relationship::default(),
             qualified_roles: BTreeSet::new(),
         }
     }

@@ -65,6 +65,11 @@ impl Register {
             });
         }
         check.that(
+            raw.relationship.is_none() || raw.kind == OrganisationKind::Viewer,
+            "R105",
+            || format!("{ods} is no viewer, so none of its people looks at a record"),
+        );
+        check.that(
             raw.qualified_roles.is_empty() || raw.kind == OrganisationKind::Viewer,
             "R107",
             || format!("{ods} is no viewer, so none of its roles is qualified to look"),
@@ -104,6 +109,7 @@ impl Register {
             declines: raw.declines,
             applies_exclusion_list: raw.applies_exclusion_list,
             demands_authenticated: raw.demands_authenticated,
+            relationship: raw.relationship.unwrap_or_default(),
             qualified_roles: raw.qualified_roles.into_iter().collect(),
             ..Organisation::new(ods.clone(), raw.name, raw.kind)
         };

@@ -9,8 +9,8 @@ use toml::Spanned;
 use super::agreement::{Approval, FormerGroup, Instruction, Review, Rules};
 use super::gateway::LegalGateway;
 use super::organisation::{
-    Appointment, Assurance, Contact, Decline, Evidence, Joining, OrganisationKind, Signature, Stop,
-    Switch,
+    Appointment, Assurance, Contact, Decline, Evidence, Joining, OrganisationKind, Relationship,
+    Signature, Stop, Switch,
 };
 use super::protocol::Law;
 use super::terms::Subject;
@@ -89,6 +89,7 @@ pub struct Organisation {
     pub applies_exclusion_list: bool,
     #[serde(default)]
     pub demands_authenticated: bool,
+    pub relationship: Option<Relationship>,
     #[serde(default)]
     pub qualified_roles: Vec<String>,
 }

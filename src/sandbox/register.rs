@@ -312,7 +312,12 @@ oversight = {{ title = "Member of the oversight group", clinical = false, duties
                     r#"sites = { Z9H01A = "Sandbox General Hospital", Z9H01B = "Sandbox Royal Infirmary" }"#,
                 ],
             ),
-            ("Z9O01", "Sandbox Out of Hours", r#""gp""#, vec![]),
+            (
+                "Z9O01",
+                "Sandbox Out of Hours",
+                r#""gp""#,
+                vec![r#"relationship = "claim""#],
+            ),
             (
                 "Z9S01",
                 "Sandbox Walk-in Centre",

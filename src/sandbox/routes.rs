@@ -55,8 +55,23 @@ pub fn routes(state: Arc<SandboxState>) -> Router {
         .route("/sandbox/assertion", get(assertion))
         .route("/sandbox/clock", post(clock))
         .route("/sandbox/faults", post(faults))
+        .route("/sandbox/episode", post(episode))
         .route("/sandbox/webhooks", post(webhooks))
         .with_state(state)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Episode {
+    nhs_number: String,
+    username: String,
+    linked: bool,
+}
+
+/// Says whether a clinician has a part in a patient's treatment, as the mock EHR's worklist tells it (R105); at first all have.
+async fn episode(State(state): State<Arc<SandboxState>>, Json(ask): Json<Episode>) -> StatusCode {
+    state.mocks.link(&ask.nhs_number, &ask.username, ask.linked);
+    StatusCode::NO_CONTENT
 }
 
 async fn contract(State(state): State<Arc<SandboxState>>) -> Response {

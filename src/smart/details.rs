@@ -11,6 +11,9 @@ use crate::tabs::catalogue::{Tab, TabSet};
 /// The one type.
 pub const OCCASION_TYPE: &str = "https://openmig.org/occasion";
 
+/// How `relationship` says that a clinician claims to care for the patient.
+const CLAIMED: &str = "claimed";
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 #[expect(
@@ -24,6 +27,8 @@ pub enum AskedOccasion {
         nhs_number: NhsNumber,
         /// `worklist`; anything else is refused later as not registered.
         treatment: String,
+        /// The clinician says that they care for the patient (R105).
+        claimed: bool,
         /// Consent or override; neither is a consent conversation in which everything is missing.
         basis: AskedBasis,
         /// Fewer tabs than allowed.
@@ -42,6 +47,7 @@ struct Detail {
     kind: String,
     patient: Option<String>,
     treatment: Option<String>,
+    relationship: Option<String>,
     consent: Option<ConsentTalk>,
     #[serde(rename = "override")]
     emergency: Option<Emergency>,
@@ -75,6 +81,7 @@ pub fn parse(text: &str) -> Result<AskedOccasion, OAuthError> {
     if let Some(occasion) = detail.occasion {
         let alone = detail.patient.is_none()
             && detail.treatment.is_none()
+            && detail.relationship.is_none()
             && detail.consent.is_none()
             && detail.emergency.is_none()
             && detail.tabs.is_none()
@@ -97,6 +104,11 @@ pub fn parse(text: &str) -> Result<AskedOccasion, OAuthError> {
         (consent, None) => AskedBasis::Consent(consent.unwrap_or_default()),
         (None, Some(Emergency { reason, text })) => AskedBasis::Override { reason, text },
     };
+    let claimed = match detail.relationship.as_deref() {
+        None => false,
+        Some(CLAIMED) => true,
+        Some(_) => return Err(wrong("relationship is not \"claimed\".")),
+    };
     let tabs = match detail.tabs {
         None => None,
         Some(codes) if codes.is_empty() => return Err(wrong("tabs is empty.")),
@@ -111,6 +123,7 @@ pub fn parse(text: &str) -> Result<AskedOccasion, OAuthError> {
     Ok(AskedOccasion::Open {
         nhs_number,
         treatment: detail.treatment.unwrap_or_default(),
+        claimed,
         basis,
         tabs,
         site: detail.site.map(OdsCode),
@@ -136,6 +149,9 @@ pub fn granted(open: &OpenOccasion) -> Value {
     }
     if open.same_name {
         detail["same_name"] = true.into();
+    }
+    if open.claimed {
+        detail["relationship"] = CLAIMED.into();
     }
     match (&open.consent, open.gateway) {
         (None, None) => detail["override"] = true.into(),
@@ -175,6 +191,9 @@ fn diagnose(text: &str) -> &'static str {
     }
     if !fits("treatment", text_or_null) {
         return "treatment is not a string.";
+    }
+    if !fits("relationship", text_or_null) {
+        return "relationship is not a string.";
     }
     if !fits("occasion", text_or_null) {
         return "occasion is not a string.";
@@ -239,6 +258,10 @@ mod tests {
         };
         // what is missing in it is people's to mend, so it is passed on
         assert_eq!((reason.as_str(), text.as_str()), ("unconscious", ""));
+        // R105
+        for (more, says) in [("", false), (r#","relationship":"claimed""#, true)] {
+            assert!(matches!(open(more), AskedOccasion::Open { claimed, .. } if claimed == says));
+        }
         // neither consent nor override: a conversation with everything missing
         let AskedOccasion::Open {
             basis: AskedBasis::Consent(talk),
@@ -286,6 +309,19 @@ mod tests {
             (
                 &format!(r#"[{{{PATIENT},"override":{{"why":""}}}}]"#),
                 "override",
+            ),
+            // R105
+            (
+                &format!(r#"[{{{PATIENT},"relationship":"none"}}]"#),
+                "relationship",
+            ),
+            (
+                &format!(r#"[{{{PATIENT},"relationship":true}}]"#),
+                "relationship",
+            ),
+            (
+                r#"[{"type":"https://openmig.org/occasion","occasion":"o1","relationship":"claimed"}]"#,
+                "alone",
             ),
             (&format!(r#"[{{{PATIENT},"tabs":["no-such"]}}]"#), "tab"),
             (&format!(r#"[{{{PATIENT},"tabs":[]}}]"#), "empty"),

@@ -364,6 +364,7 @@ impl ExternalEndpoint {
             AskedOccasion::Open {
                 nhs_number,
                 treatment,
+                claimed,
                 basis,
                 tabs,
                 site,
@@ -378,6 +379,7 @@ impl ExternalEndpoint {
                         clinician,
                         nhs_number,
                         treatment,
+                        claimed,
                         basis,
                         tabs,
                         origin,

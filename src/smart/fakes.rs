@@ -313,6 +313,7 @@ pub(crate) fn open_until(seconds: i64) -> OpenOccasion {
         purpose: crate::occasion::direct_care(),
         gateway: None,
         same_name: false,
+        claimed: false,
     }
 }
 

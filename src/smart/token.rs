@@ -305,6 +305,7 @@ impl TokenEndpoint {
             AskedOccasion::Open {
                 nhs_number,
                 treatment,
+                claimed,
                 basis,
                 tabs,
                 site,
@@ -333,6 +334,7 @@ impl TokenEndpoint {
                         clinician: claim.clone(),
                         nhs_number,
                         treatment,
+                        claimed,
                         basis,
                         tabs,
                         origin,

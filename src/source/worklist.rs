@@ -14,11 +14,14 @@ pub struct OnWorklist {
     pub registered: bool,
     /// Another patient of the same list has the same name.
     pub same_name: bool,
+    /// The clinician asked about has a part in the treatment (R105); `None`: the list does not say.
+    pub linked: Option<bool>,
 }
 
 /// Something that knows who is registered for treatment where.
 pub trait Worklist: Send + Sync {
-    /// Is this patient registered for treatment at this organisation now?
+    /// Is this patient registered for treatment at this organisation now, and has this clinician (username of the register) a
+    /// part in it?
     ///
     /// # Errors
     /// The organisation's system did not answer: unknown, so the caller must refuse.
@@ -26,6 +29,7 @@ pub trait Worklist: Send + Sync {
         &'a self,
         viewer: &'a OdsCode,
         nhs_number: &'a NhsNumber,
+        clinician: &'a str,
     ) -> BoxFuture<'a, Result<OnWorklist, SourceError>>;
 }
 
@@ -40,6 +44,8 @@ pub struct Listed {
     pub birth_date: Option<Date>,
     /// Another patient of the same list has the same name (R110): whoever picks one has to look twice.
     pub same_name: bool,
+    /// The clinician who asked for this one person has a part in the treatment (R105).
+    pub linked: bool,
 }
 
 /// Something that can show a viewer its own worklist: for the pages on which a clinician picks a patient.
@@ -50,7 +56,7 @@ pub trait Directory: Send + Sync {
     /// The organisation's system did not answer.
     fn list<'a>(&'a self, viewer: &'a OdsCode) -> BoxFuture<'a, Result<Vec<Listed>, SourceError>>;
 
-    /// This person, if registered for treatment there now.
+    /// This person, if registered for treatment there now, as this clinician (username of the register) finds them.
     ///
     /// # Errors
     /// The organisation's system did not answer.
@@ -58,6 +64,7 @@ pub trait Directory: Send + Sync {
         &'a self,
         viewer: &'a OdsCode,
         nhs_number: &'a NhsNumber,
+        clinician: &'a str,
     ) -> BoxFuture<'a, Result<Option<Listed>, SourceError>>;
 }
 
@@ -75,6 +82,7 @@ struct Answer {
     birth_date: Option<String>,
     #[serde(default)]
     same_name: bool,
+    linked: Option<bool>,
 }
 
 #[derive(serde::Deserialize)]
@@ -93,6 +101,7 @@ fn listed(nhs_number: NhsNumber, name: Option<String>, birth_date: Option<&str>)
         name: name.filter(|name| !name.trim().is_empty()),
         birth_date: birth_date.and_then(|date| date.parse().ok()),
         same_name: false,
+        linked: false,
     }
 }
 
@@ -124,10 +133,16 @@ impl HttpWorklist {
 }
 
 impl HttpWorklist {
-    async fn ask(&self, viewer: &OdsCode, nhs_number: &NhsNumber) -> Result<Answer, SourceError> {
+    async fn ask(
+        &self,
+        viewer: &OdsCode,
+        nhs_number: &NhsNumber,
+        clinician: &str,
+    ) -> Result<Answer, SourceError> {
         let url = format!("{}/worklist/{viewer}/find", self.base);
         // The number goes in the body, so that it is in no log of any server between.
-        let body = serde_json::json!({"nhs_number": nhs_number.as_str()}).to_string();
+        let body = serde_json::json!({"nhs_number": nhs_number.as_str(), "clinician": clinician})
+            .to_string();
         let headers = [("content-type", "application/json")];
         let about = Some(self.http.gates().about(nhs_number));
         let answer = self
@@ -144,12 +159,14 @@ impl Worklist for HttpWorklist {
         &'a self,
         viewer: &'a OdsCode,
         nhs_number: &'a NhsNumber,
+        clinician: &'a str,
     ) -> BoxFuture<'a, Result<OnWorklist, SourceError>> {
         Box::pin(async move {
-            let answer = self.ask(viewer, nhs_number).await?;
+            let answer = self.ask(viewer, nhs_number, clinician).await?;
             Ok(OnWorklist {
                 registered: answer.registered,
                 same_name: answer.same_name,
+                linked: answer.linked,
             })
         })
     }
@@ -179,12 +196,13 @@ impl Directory for HttpWorklist {
         &'a self,
         viewer: &'a OdsCode,
         nhs_number: &'a NhsNumber,
+        clinician: &'a str,
     ) -> BoxFuture<'a, Result<Option<Listed>, SourceError>> {
         Box::pin(async move {
-            let answer = self.ask(viewer, nhs_number).await?;
-            let same_name = answer.same_name;
+            let answer = self.ask(viewer, nhs_number, clinician).await?;
             Ok(answer.registered.then(|| Listed {
-                same_name,
+                same_name: answer.same_name,
+                linked: answer.linked == Some(true),
                 ..listed(
                     nhs_number.clone(),
                     answer.name,

@@ -58,6 +58,9 @@ impl Bound for OccasionRow {
                 Field::Int(i64::from(self.same_name)),
             ]);
         }
+        if self.claimed {
+            fields.push(Field::Text("claimed"));
+        }
         digest("occasion", &fields)
     }
 }

@@ -79,6 +79,7 @@ pub(crate) fn occasion(n: u8) -> OccasionRow {
         gateway: Some(crate::register::GatewayKind::Section251),
         asked: Some(3),
         same_name: true,
+        claimed: false,
     }
 }
 
@@ -165,6 +166,7 @@ pub(crate) async fn contract<S: Store>(store: Arc<S>) {
     reading(&*store).await;
     let before = store.count(&Filter::default()).unwrap();
     told(&*store).await;
+    claimed(&*store).await;
     // A notice that is acknowledged has its row with it, one that could not be has none.
     assert_eq!(store.count(&Filter::default()).unwrap(), before + 1);
 }
@@ -350,6 +352,18 @@ async fn sharing(store: &impl Store) {
         "an answer that came late does not undo a later one"
     );
     assert_eq!(say(&two, true, later(3)).await, Some(two.clone()));
+}
+
+// R105: who rests on a claim is told of with the occasion.
+async fn claimed(store: &impl Store) {
+    let row = OccasionRow {
+        claimed: true,
+        ..occasion(19)
+    };
+    store.insert_occasion(row.clone(), None).await.unwrap();
+    assert_eq!(store.find_occasion(&row.id).unwrap(), Some(row.clone()));
+    let kept = store.notices(&NoticeFilter::default(), 1).unwrap();
+    assert_eq!(kept.first().map(|kept| &kept.notice), row.notice().as_ref());
 }
 
 // R092, R096: who has to be told is told with the override, nothing unfit is kept, and each delivery is taken by one.

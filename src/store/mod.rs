@@ -113,6 +113,8 @@ pub struct OccasionRow {
     pub asked: Option<u16>,
     /// Another patient of the viewer's worklist has the same name.
     pub same_name: bool,
+    /// Nobody but the clinician says that they care for the patient (R105).
+    pub claimed: bool,
 }
 
 impl OccasionRow {
@@ -129,6 +131,21 @@ impl OccasionRow {
 }
 
 impl OccasionRow {
+    /// Whom somebody's own word for their relationship is told to: the viewer's privacy officer (R105). An override has its own
+    /// alert.
+    #[must_use]
+    pub fn notice(&self) -> Option<Notice> {
+        (self.claimed && self.override_reason.is_none()).then(|| {
+            Notice::new(
+                format!("{}-relationship", self.id),
+                Recipient::Organisation(self.viewer.clone()),
+                NoticeKind::RelationshipClaimed,
+                vec![format!("occasion/{}", self.id)],
+                self.opened_at,
+            )
+        })
+    }
+
     /// Does a "no" to this use stand against this occasion? Its own does; where nobody is asked, any does (R077, R171).
     #[must_use]
     pub fn is_stopped_by(&self, refused: &str) -> bool {

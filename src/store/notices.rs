@@ -103,6 +103,8 @@ kinds! {
     OverrideAlert "override-alert" "An emergency override was used and waits for review";
     /// The practice whose record it was is told too (R096).
     OverrideAtPractice "override-at-practice" "A record of yours was opened by an emergency override";
+    /// A clinician looked whom the viewer's own system does not name in the treatment (R105).
+    RelationshipClaimed "relationship-claimed" "A clinician who is not named in a patient's treatment opened the record on their own word";
     /// An override has waited too long for its review (R093).
     OverrideUnreviewed "override-unreviewed" "An emergency override has not been reviewed in time";
     /// A request to opt out or in has come (R062).

@@ -41,6 +41,7 @@ mod protocol;
 mod provider_faults;
 mod providers;
 mod purposes;
+mod relationship;
 mod replicas;
 mod reports;
 mod requirements;

@@ -127,7 +127,7 @@ fn matrix() -> String {
         &'static str,
         fn(&mut BeforeInputs, &mut AfterTraceInputs, &mut AfterSourceInputs),
     );
-    let patients: [Patient; 21] = [
+    let patients: [Patient; 23] = [
         ("adult", |_, _, _| {}),
         ("child", |_, t, _| t.age = Fact::Known(AgeBand::Child)),
         ("refusal stands", |b, _, _| {
@@ -138,6 +138,13 @@ fn matrix() -> String {
         }),
         ("not on the worklist", |b, _, _| {
             b.treatment_registered = Fact::Known(false)
+        }),
+        ("no part in the episode", |b, _, _| {
+            b.linked = Fact::Known(false)
+        }),
+        ("claims to care for them", |b, _, _| {
+            b.linked = Fact::Known(false);
+            b.claimed = true;
         }),
         ("not found by the trace", |_, t, _| {
             t.traced = Fact::Known(false);

@@ -260,6 +260,41 @@ fn before_states() -> Vec<State<BeforeInputs>> {
         ("not registered for treatment", |i| {
             i.treatment_registered = Fact::Known(false)
         }),
+        ("relationship not asked", |i| i.linked = Fact::NotAsked),
+        ("relationship unknown", |i| i.linked = Fact::Unknown),
+        ("no part in the episode", |i| i.linked = Fact::Known(false)),
+        ("no part, claims, who may not", |i| {
+            i.linked = Fact::Known(false);
+            i.claimed = true;
+        }),
+        ("no part, who may claim and does not", |i| {
+            i.linked = Fact::Known(false);
+            may_claim(i);
+        }),
+        ("no part, who may claim and does", |i| {
+            i.linked = Fact::Known(false);
+            i.claimed = true;
+            may_claim(i);
+        }),
+        ("relationship unknown, claims", |i| {
+            i.linked = Fact::Unknown;
+            i.claimed = true;
+            may_claim(i);
+        }),
+        ("relationship not asked, claims", |i| {
+            i.linked = Fact::NotAsked;
+            i.claimed = true;
+            may_claim(i);
+        }),
+        ("no part, override", |i| {
+            i.linked = Fact::Known(false);
+            i.basis = Fact::Known(OVERRIDE);
+        }),
+        ("no part, override, who may claim", |i| {
+            i.linked = Fact::Known(false);
+            i.basis = Fact::Known(OVERRIDE);
+            may_claim(i);
+        }),
         ("refusal not asked", |i| i.refusal_stands = Fact::NotAsked),
         ("refusal unknown", |i| i.refusal_stands = Fact::Unknown),
         ("refusal stands", |i| i.refusal_stands = Fact::Known(true)),
@@ -521,6 +556,12 @@ pub(super) fn good_other_use() -> BeforeInputs {
     inputs
 }
 
+fn may_claim(inputs: &mut BeforeInputs) {
+    if let Fact::Known(viewer) = &mut inputs.viewer {
+        viewer.relationship = Relationship::Claim;
+    }
+}
+
 fn gateway(inputs: &mut BeforeInputs) -> &mut GatewayFacts {
     inputs.protocols[0].gateway.as_mut().unwrap()
 }
@@ -556,6 +597,17 @@ fn other_use_states() -> Vec<State<BeforeInputs>> {
         ("of its own patients, who is one", |i| {
             gateway(i).treatment = true;
             i.treatment_registered = Fact::Known(true);
+        }),
+        (
+            "of its own patients, with whom they have nothing to do",
+            |i| {
+                gateway(i).treatment = true;
+                i.treatment_registered = Fact::Known(true);
+                i.linked = Fact::Known(false);
+            },
+        ),
+        ("nothing to do with the patient", |i| {
+            i.linked = Fact::NotAsked
         }),
         ("no gateway", |i| i.protocols[0].gateway = None),
         ("another purpose", |i| {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::accesses::{Access, Period};
 use super::sheet::{Sheet, Table};
 use crate::audit::reader::{Happening, StoredEvent};
-use crate::audit::{FLAG, SAME_NAME};
+use crate::audit::{CLAIMED, FLAG, SAME_NAME};
 use crate::record::OdsCode;
 use crate::record::date::london;
 use crate::register::OversightRules;
@@ -268,12 +268,10 @@ fn by_patient(accesses: &[Access]) -> Vec<Vec<Value>> {
 }
 
 fn listed(rules: &OversightRules, events: &[StoredEvent], accesses: &[Access]) -> Vec<Vec<Value>> {
-    let same_name: BTreeSet<&str> = events
+    let flagged: BTreeSet<(&str, &str)> = events
         .iter()
-        .filter(|event| {
-            event.interaction.as_deref() == Some(FLAG) && event.query.as_deref() == Some(SAME_NAME)
-        })
-        .filter_map(|event| event.occasion.as_deref())
+        .filter(|event| event.interaction.as_deref() == Some(FLAG))
+        .filter_map(|event| event.occasion.as_deref().zip(event.query.as_deref()))
         .collect();
     let mut rows = Vec::new();
     for access in accesses {
@@ -299,8 +297,13 @@ fn listed(rules: &OversightRules, events: &[StoredEvent], accesses: &[Access]) -
         {
             why.push("watched record");
         }
-        if same_name.contains(access.occasion.as_str()) {
-            why.push("same family name");
+        for (flag, words) in [
+            (SAME_NAME, "same family name"),
+            (CLAIMED, "relationship claimed"),
+        ] {
+            if flagged.contains(&(access.occasion.as_str(), flag)) {
+                why.push(words);
+            }
         }
         if is_unusual(access, rules) {
             why.push("unusual hour");
@@ -378,6 +381,11 @@ mod tests {
         let mut flag = event(Happening::Oversight, "o4", "2026-03-02T14:00:00Z");
         flag.interaction = Some(FLAG.to_owned());
         flag.query = Some(SAME_NAME.to_owned());
+        events.push(flag.clone());
+        // R105
+        flag.query = Some(CLAIMED.to_owned());
+        events.push(flag.clone());
+        flag.occasion = Some("o0".to_owned());
         events.push(flag);
         for _ in 0..6 {
             let mut refused = event(Happening::Occasion, "x", "2026-03-02T14:00:00Z");
@@ -406,10 +414,10 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(why["o0"], "own record");
+        assert_eq!(why["o0"], "own record, relationship claimed");
         assert_eq!(why["o1"], "watched record");
         assert_eq!(why["o3"], "watched record, unusual hour");
-        assert_eq!(why["o4"], "same family name");
+        assert_eq!(why["o4"], "same family name, relationship claimed");
         assert_eq!(json["by_hour"][3]["accesses"], 1);
         assert_eq!(json["by_patient"][0]["clinicians"], 3);
         assert_eq!(json["by_patient"].as_array().unwrap().len(), 1);

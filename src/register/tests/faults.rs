@@ -153,6 +153,13 @@ fn every_fault_is_named_with_its_file_line_and_rule() {
             "kind = \"viewer\"\ndemands_authenticated = true\n",
             "R101",
         ),
+        // R105
+        (
+            ORGANISATIONS,
+            "kind = \"practice\"\n",
+            "kind = \"practice\"\nrelationship = \"claim\"\n",
+            "R105",
+        ),
         (
             USERS,
             "sandbox-cis2 = \"990000000002\"",

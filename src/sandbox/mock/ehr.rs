@@ -134,6 +134,10 @@ async fn find(
         .as_ref()
         .and_then(|asked| asked.get("nhs_number"))
         .and_then(Value::as_str);
+    let clinician = asked
+        .as_ref()
+        .and_then(|asked| asked.get("clinician"))
+        .and_then(Value::as_str);
     let answer = match number {
         Some(number) => {
             let body = if state.population().is_registered(&ods, number) {
@@ -141,7 +145,8 @@ async fn find(
                 match person.map(|person| WorklistEntry::from(&*person)) {
                     Some(entry) => json!({
                         "registered": true, "name": entry.name, "birth_date": entry.birth_date,
-                        "same_name": state.population().has_namesake(&ods, number)
+                        "same_name": state.population().has_namesake(&ods, number),
+                        "linked": clinician.map(|clinician| state.is_linked(number, clinician))
                     }),
                     None => json!({ "registered": true }),
                 }

@@ -1,8 +1,9 @@
 //! What all mock services share: people, clock, faults, counters.
 
+use std::collections::HashSet;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -71,6 +72,8 @@ pub struct MockState {
     faults: Faults,
     asked: [AtomicU64; Source::ALL.len()],
     gateway: String,
+    /// Patients (NHS number) with clinicians (username) who have no part in their treatment; all others have.
+    strangers: Mutex<HashSet<(String, String)>>,
 }
 
 impl MockState {
@@ -83,6 +86,7 @@ impl MockState {
             faults: Faults::default(),
             asked: std::array::from_fn(|_| AtomicU64::new(0)),
             gateway: String::new(),
+            strangers: Mutex::default(),
         }
     }
 
@@ -103,6 +107,30 @@ impl MockState {
     #[must_use]
     pub const fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Says whether this clinician has a part in the treatment of this patient (`POST /sandbox/episode`).
+    pub fn link(&self, nhs_number: &str, username: &str, linked: bool) {
+        let pair = (nhs_number.to_owned(), username.to_owned());
+        let mut strangers = self
+            .strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if linked {
+            strangers.remove(&pair);
+        } else {
+            strangers.insert(pair);
+        }
+    }
+
+    /// Has this clinician a part in it? All have, of whom nothing else was said.
+    pub(super) fn is_linked(&self, nhs_number: &str, username: &str) -> bool {
+        let pair = (nhs_number.to_owned(), username.to_owned());
+        let strangers = self
+            .strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        !strangers.contains(&pair)
     }
 
     /// How many requests this service has had since the start, well-formed or not.

@@ -13,6 +13,8 @@ pub struct ConsentForm {
     pub capacity: Option<bool>,
     pub child_view: String,
     pub changed_mind: bool,
+    /// The clinician says that they care for the patient (R105).
+    pub claimed: bool,
     pub proxy_basis: String,
     pub proxy_name: String,
     pub proxy_relationship: String,
@@ -137,6 +139,7 @@ impl ConsentForm {
             },
             child_view: text("child_view"),
             changed_mind: text("changed_mind") == "yes",
+            claimed: text("relationship_claim") == "yes",
             proxy_basis: text("proxy_basis"),
             proxy_name: text("proxy_name"),
             proxy_relationship: text("proxy_relationship"),
@@ -258,6 +261,7 @@ impl ConsentForm {
             "child-needs-proxy" => "proxy_basis",
             reason if reason.starts_with("child-") => "child_view",
             "refusal-stands" => "changed_mind",
+            "no-relationship" => "relationship_claim",
             "consent-no-capacity" => "capacity-yes",
             _ => "",
         };
@@ -274,7 +278,7 @@ pub fn is_about_the_form(reason: &str) -> bool {
     ["consent-", "override-", "proxy-", "child-"]
         .iter()
         .any(|prefix| reason.starts_with(prefix))
-        || reason == "refusal-stands"
+        || ["refusal-stands", "no-relationship"].contains(&reason)
 }
 
 #[cfg(test)]

@@ -63,6 +63,7 @@ impl Pages {
             clinician: asker.clinician.clone(),
             nhs_number,
             treatment: WORKLIST.to_owned(),
+            claimed: form.claimed,
             basis,
             tabs: None,
             origin: origin.clone(),

@@ -110,7 +110,7 @@ impl Pages {
     ) -> Reply {
         match refusal {
             OccasionRefusal::Mendable {
-                reason: "not-registered-for-treatment",
+                reason: "not-registered-for-treatment" | "no-relationship",
                 description,
             } => {
                 let errors = vec![Problem::new("nhs_number", description)];

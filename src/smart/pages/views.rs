@@ -137,6 +137,8 @@ pub struct Consent {
     pub told: Vec<Item>,
     pub answered: Vec<Item>,
     pub refused_at: Option<String>,
+    /// The clinician has to say that they care for the patient (R105).
+    pub must_claim: bool,
     pub form: ConsentForm,
     pub child_views: &'static [(&'static str, &'static str)],
     pub proxy_bases: Vec<(&'static str, &'static str)>,

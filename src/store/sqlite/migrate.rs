@@ -81,6 +81,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "terms",
         include_str!("../../../migrations/sqlite/0020_terms.sql"),
     ),
+    (
+        21,
+        "relationship",
+        include_str!("../../../migrations/sqlite/0021_relationship.sql"),
+    ),
 ];
 
 /// Brings the schema to this program's version.

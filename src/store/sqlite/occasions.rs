@@ -15,7 +15,7 @@ use crate::store::{
 /// The columns of an occasion, as [`occasion`] reads them.
 const OCCASION: &str = "id, viewer, client, clinician, role, patient, sealed_nhs, practice, tabs, protocol, purpose, \
                         consent, talk, override_reason, override_text, opened_at, ends_at, withdrawn_at, register_hash, assurance, \
-                        site, gateway, asked, same_name";
+                        site, gateway, asked, same_name, claimed";
 
 fn occasion(row: &Row<'_>) -> rusqlite::Result<OccasionRow> {
     let purpose: String = row.get(10)?;
@@ -45,6 +45,7 @@ fn occasion(row: &Row<'_>) -> rusqlite::Result<OccasionRow> {
         gateway: gateway(row.get(21)?)?,
         asked: row.get(22)?,
         same_name: row.get(23)?,
+        claimed: row.get(24)?,
     })
 }
 
@@ -71,7 +72,7 @@ fn insert(connection: &Connection, row: &OccasionRow) -> rusqlite::Result<()> {
         .prepare_cached(&format!(
             "INSERT INTO occasion ({OCCASION})
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                     ?21, ?22, ?23, ?24)"
+                     ?21, ?22, ?23, ?24, ?25)"
         ))?
         .execute(params![
             row.id,
@@ -98,7 +99,11 @@ fn insert(connection: &Connection, row: &OccasionRow) -> rusqlite::Result<()> {
             row.gateway.map(GatewayKind::code),
             row.asked,
             row.same_name,
+            row.claimed,
         ])?;
+    if let Some(notice) = row.notice() {
+        super::notices::put(connection, &notice)?;
+    }
     Ok(())
 }
 
@@ -189,8 +194,8 @@ impl OccasionStore for SqliteStore {
                 .query_row((id, Micros(now)), |row| {
                     Ok(LookedAt {
                         row: occasion(row)?,
-                        refused: row.get(24)?,
-                        opted_out: row.get(25)?,
+                        refused: row.get(25)?,
+                        opted_out: row.get(26)?,
                     })
                 })
                 .optional()

@@ -1,0 +1,128 @@
+//! R105: who looks has something to do with the patient's treatment, as the viewer's own system says, or says so themselves where
+//! that is the viewer's policy, and its privacy officer is told.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::launch::{Browser, asked, sent_back, value};
+use super::oversight::{ES_OFFICER, get, token as overseer};
+use super::support::{Ask, TestGateway, alone};
+
+const PATIENT: &str = "9990000018";
+
+/// What the mock EHR says of a clinician and a patient; set back at the end.
+struct Stranger<'a>(&'a TestGateway, &'static str);
+
+impl Stranger<'_> {
+    fn of<'a>(gateway: &'a TestGateway, username: &'static str) -> Stranger<'a> {
+        let stranger = Stranger(gateway, username);
+        stranger.say(false);
+        stranger
+    }
+
+    fn say(&self, linked: bool) {
+        let body = json!({"nhs_number": PATIENT, "username": self.1, "linked": linked}).to_string();
+        let headers = [("content-type", "application/json")];
+        self.0
+            .send(Method::POST, "/sandbox/episode", &headers, &body)
+            .expect(204);
+    }
+}
+
+impl Drop for Stranger<'_> {
+    fn drop(&mut self) {
+        self.say(true);
+    }
+}
+
+fn out_of_hours(ask: Ask) -> Ask {
+    ask.by("sandbox-backend-es", "clinician")
+}
+
+fn claimed(ask: Ask) -> Ask {
+    ask.with(|details| details["relationship"] = "claimed".into())
+}
+
+fn alerts(gateway: &TestGateway) -> Vec<Value> {
+    let officer = overseer(gateway, ES_OFFICER);
+    let notices = get(gateway, &officer, "notices").expect(200).json();
+    let told = notices["notices"].as_array().unwrap().iter();
+    told.filter(|notice| notice["kind"] == "relationship-claimed")
+        .cloned()
+        .collect()
+}
+
+// R105, where the viewer asks for a part in the episode: no claim and no emergency helps
+#[test]
+fn who_has_no_part_in_the_episode_is_refused() {
+    let gateway = &*alone();
+    let before = gateway.outside();
+    let stranger = Stranger::of(gateway, "hospital-doctor");
+    for ask in [
+        Ask::consent(PATIENT),
+        claimed(Ask::consent(PATIENT)),
+        Ask::emergency(PATIENT),
+    ] {
+        gateway.mendable(&ask, "no-relationship");
+    }
+    // A colleague who has one is not in their way, nor is another patient.
+    gateway.token(&Ask::consent(PATIENT).by("sandbox-backend", "hospital-nurse"));
+    assert!(gateway.outside() > before);
+    gateway.token(&Ask::consent("9990000387"));
+    stranger.say(true);
+    gateway.token(&Ask::consent(PATIENT));
+}
+
+// R105, by policy: self-claim with alert; the trail has it, the answer says it
+#[test]
+fn a_claimed_relationship_is_alerted() {
+    let gateway = &*alone();
+    let _stranger = Stranger::of(gateway, "clinician");
+    let had = alerts(gateway).len();
+    gateway.mendable(&out_of_hours(Ask::consent(PATIENT)), "no-relationship");
+    assert_eq!(alerts(gateway).len(), had);
+    let token = gateway.token(&out_of_hours(claimed(Ask::consent(PATIENT))));
+    let detail = &token.answer["authorization_details"][0];
+    assert_eq!(detail["relationship"], "claimed");
+    let told = alerts(gateway);
+    assert_eq!(told.len(), had + 1);
+    let about = format!("occasion/{}", token.occasion);
+    assert!(told.iter().any(|notice| notice["about"][0] == about));
+    let flags = gateway.number(
+        "SELECT count(*) FROM audit_event WHERE occasion = ?1 AND interaction = 'flag' AND query = 'relationship-claimed'",
+        &[&token.occasion],
+    );
+    assert_eq!(flags, 1);
+    // An override tells the officer by its own alert.
+    gateway.token(&out_of_hours(Ask::emergency(PATIENT)));
+    assert_eq!(alerts(gateway).len(), had + 1);
+    // Inside the occasion nothing is claimed again.
+    gateway.token(&out_of_hours(Ask::again(&token.occasion)));
+}
+
+// R105 on the pages: the box is there for who needs it and for nobody else
+#[test]
+fn the_page_asks_for_the_claim() {
+    let gateway = &*alone();
+    let start = |username: &str| {
+        Browser::open(gateway, &asked(gateway, "sandbox-spa"))
+            .sign_in(username)
+            .pick(PATIENT)
+    };
+    let names_it = |page: &str| page.contains("data-testid=\"relationship-claim\"");
+    assert!(!names_it(start("clinician").page.text()));
+    let _stranger = Stranger::of(gateway, "clinician");
+    let before = gateway.outside();
+    let mut browser = start("clinician");
+    assert!(names_it(browser.page.text()));
+    let page = browser.approve().expect(400);
+    assert!(page.text().contains("There is a problem") && names_it(page.text()));
+    assert_eq!(gateway.outside(), before, "nobody was asked");
+    let back = sent_back(&browser.approve_without("", &[("relationship_claim", "yes")]));
+    assert!(!value(&back, "code").is_empty());
+    // Where no claim counts, the page says so before anybody is talked to.
+    let _other = Stranger::of(gateway, "hospital-doctor");
+    let page = start("hospital-doctor").page.expect(403);
+    assert!(page.text().contains("does not say that you are treating"));
+    assert!(!page.text().contains("consent-item"));
+}
