@@ -180,6 +180,7 @@ pub fn held(record: GpRecord) -> Option<Held> {
         retrieved_at: Timestamp::UNIX_EPOCH,
         wording: &WORDING,
         practice_name: Some("The practice"),
+        arriving: None,
         exclusions_url: "http://127.0.0.1:8080/exclusions",
         base: "http://127.0.0.1:8080/fhir/r4",
     };

@@ -272,7 +272,8 @@ impl LookUp {
             .map(|practice| practice.name.clone())
             .unwrap_or_default();
         let made = if may_be_held(&standing) {
-            Some(self.make(record, ask, &name, (exclusions, rules), retrieved_at)?)
+            let practice = (name.as_str(), register.agreement.rules.transfer_days);
+            Some(self.make(record, ask, practice, (exclusions, rules), retrieved_at)?)
         } else {
             None
         };
@@ -316,22 +317,25 @@ impl LookUp {
         })
     }
 
-    /// Record to held: map, label, withhold, list. Pure but for the sizes it logs.
+    /// Record to held: map, label, withhold, list. Pure but for the sizes it logs. `transfer_days`: for how long the record of
+    /// the practice before may be on its way.
     fn make(
         &self,
         record: GpRecord,
         ask: &FindAsk,
-        practice_name: &str,
+        (practice_name, transfer_days): (&str, u16),
         (exclusions, rules): (&ExclusionList, PracticeRules),
         retrieved_at: Timestamp,
     ) -> Result<(Held, Vec<LossCount>), LookUpError> {
         let refused = |error: &dyn std::fmt::Display| LookUpError::Release(error.to_string());
+        let today = retrieved_at.to_zoned(london()).date();
+        let arriving = record.standing.arriving(today, transfer_days);
         let context = MappingContext {
             tables: &self.parts.tables,
             ids: &self.parts.ids,
             patient: ask.patient.clone(),
             nhs_number: &ask.nhs_number,
-            today: retrieved_at.to_zoned(london()).date(),
+            today,
             practice_name,
         };
         let mapping = Mapping::new(record, &context);
@@ -342,6 +346,7 @@ impl LookUp {
             retrieved_at,
             wording: &self.parts.wording,
             practice_name: Some(practice_name),
+            arriving,
             exclusions_url: &self.parts.exclusions_url,
             base: &self.parts.base,
         };

@@ -70,6 +70,7 @@ fn found(sharing: Sharing) -> Found {
         standing: Some(Standing {
             registration: Registration::Full,
             sharing,
+            since: None,
             restricted: false,
         }),
         refusal: None,

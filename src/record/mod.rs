@@ -17,7 +17,8 @@ pub use nhs_number::{NhsNumber, NhsNumberError};
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 
 /// An organisation's ODS code, upper case, as the register writes it.
 #[derive(
@@ -145,10 +146,22 @@ pub struct Address {
 pub struct Standing {
     /// Kind of registration.
     pub registration: Registration,
+    /// Its first day (Europe/London), where the source says.
+    pub since: Option<Date>,
     /// The MIG opt-out (S2 6.1.4).
     pub sharing: Sharing,
     /// The whole record is under a confidentiality policy, or the source marks the patient as sensitive.
     pub restricted: bool,
+}
+
+impl Standing {
+    /// The first day of a registration that is less than `days` old: the record of the practice before may still be on its
+    /// way (S2 5.1.3; R007).
+    #[must_use]
+    pub fn arriving(&self, today: Date, days: u16) -> Option<Date> {
+        let arrived = |since: &Date| since.saturating_add(i64::from(days).days()) <= today;
+        self.since.filter(|since| !arrived(since))
+    }
 }
 
 /// Kind of registration at the practice that answered.

@@ -45,7 +45,7 @@ pub struct Agreement {
 }
 
 /// What the parties agreed on where the agreement leaves it open.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
     /// Days after its last day for which a lapsed assurance is only warned of (R163); after them access stops.
@@ -60,6 +60,22 @@ pub struct Rules {
     pub changes_need_instruction: bool,
     /// Days for which an answer of the national data opt-out service counts (R176).
     pub national_opt_out_days: u16,
+    /// Days after a new registration for which the record of the practice before may still be on its way (R007).
+    pub transfer_days: u16,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            assurance_grace_days: 0,
+            evidence: BTreeSet::new(),
+            missing_evidence_blocks: false,
+            objection_days: 0,
+            changes_need_instruction: false,
+            national_opt_out_days: 0,
+            transfer_days: 28,
+        }
+    }
 }
 
 /// A group that governed before (R159).

@@ -35,6 +35,7 @@ pub(crate) fn record(family: SourceFamily, resources: Vec<Mapped>) -> MappedReco
         standing: Standing {
             registration: Registration::Full,
             sharing: Sharing::Implied,
+            since: None,
             restricted: false,
         },
         resources,
@@ -426,6 +427,7 @@ pub(crate) fn held(record: MappedRecord) -> Held {
             retrieved_at: retrieved_at(),
             wording: &wording,
             practice_name: Some("Fosse Way Surgery"),
+            arriving: None,
             exclusions_url: "http://127.0.0.1:8080/exclusions",
         },
     )

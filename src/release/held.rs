@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::bits::Bits;
@@ -30,6 +31,8 @@ pub struct HeldAsk<'a> {
     pub wording: &'a TabWording,
     /// The practice's name for `List.source`, where the register has it.
     pub practice_name: Option<&'a str>,
+    /// First day of a registration so young that the record of the practice before may be on its way (R007).
+    pub arriving: Option<Date>,
     /// Where the exclusion list in force can be read, for example `http://127.0.0.1:8080/exclusions` (R045).
     pub exclusions_url: &'a str,
     /// Address of the API, for `fullUrl`, for example `http://127.0.0.1:8080/fhir/r4`.
@@ -102,6 +105,7 @@ impl Held {
                 patient: &patient,
                 practice: &practice,
                 practice_name: ask.practice_name,
+                arriving: ask.arriving,
                 rule,
                 retrieved_at: ask.retrieved_at,
                 exclusions_url: ask.exclusions_url,
@@ -345,6 +349,12 @@ fn version(
     part(ask.wording.fingerprint().as_bytes());
     part(ask.exclusions_url.as_bytes());
     part(ask.practice_name.unwrap_or_default().as_bytes());
+    part(
+        ask.arriving
+            .map(|since| since.to_string())
+            .unwrap_or_default()
+            .as_bytes(),
+    );
     hex(&hash.finalize())
 }
 

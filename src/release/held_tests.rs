@@ -87,6 +87,7 @@ fn version_of(url: &str, name: &str) -> String {
         retrieved_at: f::retrieved_at(),
         wording: &TabWording::default(),
         practice_name: Some(name),
+        arriving: None,
         exclusions_url: url,
         base: f::BASE,
     };
@@ -133,6 +134,7 @@ fn labelled(restricted: Option<&str>) -> Arc<Held> {
         retrieved_at: f::retrieved_at(),
         wording: &TabWording::default(),
         practice_name: None,
+        arriving: None,
         exclusions_url: "http://127.0.0.1:8080/exclusions",
         base: f::BASE,
     };

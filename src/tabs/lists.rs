@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{Section, TABS, Tab};
@@ -20,6 +21,9 @@ pub const EMPTY_REASON: &str = "https://openmig.org/fhir/CodeSystem/list-empty-r
 const HL7_EMPTY_REASON: &str = "http://terminology.hl7.org/CodeSystem/list-empty-reason";
 const UK_EMPTY_REASON: &str = "https://fhir.hl7.org.uk/CodeSystem/UKCore-ListEmptyReasonCode";
 const LIST_ORDER: &str = "http://terminology.hl7.org/CodeSystem/list-order";
+const UK_WARNING: &str = "https://fhir.hl7.org.uk/CodeSystem/UKCore-ListWarningCode";
+const UK_WARNING_EXTENSION: &str =
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-ListWarningCode";
 const UK_LIST: &str = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-List";
 
 /// What the Lists say in words and in others' codes: from `mappings/tabs.toml`.
@@ -64,6 +68,8 @@ pub struct Notices {
     pub unavailable: String,
     /// A section that this source does not have.
     pub not_held: String,
+    /// The record of the practice before may not have arrived; `{day}` becomes the first day of the registration.
+    pub in_transit: String,
 }
 
 impl Default for Notices {
@@ -85,6 +91,7 @@ impl Default for Notices {
             nothing_recorded: "Nothing recorded".to_owned(),
             unavailable: "This section could not be fetched just now".to_owned(),
             not_held: "The practice's system does not give this".to_owned(),
+            in_transit: "What was recorded before {day} may be missing".to_owned(),
         }
     }
 }
@@ -133,6 +140,7 @@ impl TabWording {
                 nothing_recorded: tables.wording().empty.clone(),
                 unavailable: tables.wording().unavailable.clone(),
                 not_held: tables.wording().not_held.clone(),
+                in_transit: tables.wording().in_transit.clone(),
                 ..Notices::default()
             },
             profiles: Vec::new(),
@@ -185,6 +193,7 @@ pub(crate) struct ListsAsk<'a> {
     pub(crate) patient: &'a PatientId,
     pub(crate) practice: &'a OdsCode,
     pub(crate) practice_name: Option<&'a str>,
+    pub(crate) arriving: Option<Date>,
     pub(crate) rule: Rule,
     pub(crate) retrieved_at: Timestamp,
     pub(crate) exclusions_url: &'a str,
@@ -322,12 +331,24 @@ impl ListsAsk<'_> {
             ))),
             date: Some(crate::text::instant(self.retrieved_at).into()),
             source: Some(Box::new(self.source())),
-            note: vec![
-                note(&self.exclusions()),
-                note(&self.wording.notices.validate),
-            ],
+            note: [
+                Some(self.exclusions()),
+                Some(self.wording.notices.validate.clone()),
+                self.arriving.map(|since| self.in_transit(since)),
+            ]
+            .iter()
+            .flatten()
+            .map(|text| note(text))
+            .collect(),
+            extension: self.arriving.map(|_| warning()).into_iter().collect(),
             ..Default::default()
         }
+    }
+
+    /// That what was recorded before may be missing, on every List alike (R007; GP Connect, "data in transit").
+    fn in_transit(&self, since: Date) -> String {
+        let day = since.strftime("%d-%b-%Y").to_string();
+        self.wording.notices.in_transit.replace("{day}", &day)
     }
 
     /// R4 lets a List's source be a person or device only, so the practice is named by its identifier, not by a literal
@@ -395,6 +416,15 @@ fn item(target: &str, section: Option<Section>) -> r::ListEntry {
             reference: Some(target.into()),
             ..Default::default()
         }),
+        ..Default::default()
+    }
+}
+
+fn warning() -> t::Extension {
+    let code = build::concept(UK_WARNING, "data-in-transit", Some("Data in Transit"));
+    t::Extension {
+        url: UK_WARNING_EXTENSION.into(),
+        value: Some(t::ExtensionValue::CodeableConcept(Box::new(code))),
         ..Default::default()
     }
 }

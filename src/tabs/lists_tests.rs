@@ -164,6 +164,37 @@ fn an_empty_section_says_why() {
     assert!(crate::tabs::incomplete::outcome(&problems, Kind::Observation).is_none());
 }
 
+// R007: on every List, and another version of the record once it is no longer said
+#[test]
+fn a_record_in_transit_is_said_on_every_list() {
+    let wording = TabWording::default();
+    let ask = |arriving| HeldAsk {
+        base: f::BASE,
+        retrieved_at: f::retrieved_at(),
+        wording: &wording,
+        practice_name: None,
+        arriving,
+        exclusions_url: "x",
+    };
+    let make = |arriving| {
+        let record = f::released(f::record(SourceFamily::Emis, f::ordinary()));
+        Arc::new(Held::build(record, &ask(arriving)).unwrap())
+    };
+    let arriving = make(Some(jiff::civil::date(2025, 5, 7)));
+    let arrived = make(None);
+    assert_ne!(arriving.version(), arrived.version());
+    for tab in TABS {
+        let sections = tab.sections().iter().map(|it| it.code());
+        for code in std::iter::once(tab.code()).chain(sections) {
+            let list = |held| list(held, code);
+            let note = &list(&arriving)["note"][2]["text"];
+            assert!(note.as_str().unwrap().contains("07-May-2025"), "{code}");
+            assert!(list(&arriving)["extension"].is_array());
+            assert!(!list(&arrived).to_string().contains("transit"), "{code}");
+        }
+    }
+}
+
 // Wording is data
 #[test]
 fn titles_and_codes_come_from_the_wording() {
@@ -185,6 +216,7 @@ fn titles_and_codes_come_from_the_wording() {
         retrieved_at: f::retrieved_at(),
         wording: &wording,
         practice_name: None,
+        arriving: None,
         exclusions_url: "x",
     };
     let make = |ask: &HeldAsk<'_>| {

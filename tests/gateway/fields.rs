@@ -23,7 +23,7 @@ fn all() -> BTreeSet<String> {
             nhs_number, title, forenames, surname, birth_date, death_date, sex, address, usual_gp, registered_gp, organisation
         }
         Address { lines, town, county, postcode }
-        Standing { registration, sharing, restricted }
+        Standing { registration, since, sharing, restricted }
         Staff { id, name, role, gmc }
         Organisation { id, name, ods }
         Encounter {

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::ToSpan;
+
 use serde_json::{Value, json};
 
-use super::support::{Ask, ES, NO_RECORD, SHARED, alone, child_said, proxy};
+use super::support::{Ask, ES, NO_RECORD, SHARED, TestGateway, Token, alone, child_said, proxy};
 
 /// The patients whose record is shown to whoever asks rightly.
 const GRANTED: [&str; 8] = [
@@ -380,6 +382,55 @@ fn who_moves_to_a_practice_that_takes_no_part_is_refused_at_once() {
         .people
         .change(number, |person| person.practice = "Z99002");
     gateway.token(&Ask::consent(number));
+}
+
+/// The texts of all notes of each List, and whether it carries the UK warning that data are in transit.
+fn notices(gateway: &TestGateway, token: &Token) -> Vec<(Vec<String>, bool)> {
+    let path = format!("List?patient={}", token.patient);
+    let lists = gateway.get(token, &path).expect(200).resources();
+    assert_eq!(lists.len(), 10);
+    let of = |list: &Value| {
+        let notes = list["note"].as_array().unwrap().iter();
+        let texts = notes.map(|note| note["text"].as_str().unwrap().to_owned());
+        let code = &list["extension"][0]["valueCodeableConcept"]["coding"][0]["code"];
+        (texts.collect(), code == "data-in-transit")
+    };
+    lists.iter().map(of).collect()
+}
+
+// R007: from the new practice only, and for some weeks every List says that what was recorded before may be missing
+#[test]
+fn who_has_registered_of_late_may_have_a_record_in_transit() {
+    let gateway = alone();
+    let people = &gateway.sandbox.people;
+    let today = gateway.sandbox.today();
+    let number = "9990007411";
+    for practice in ["Z99002", "Z99001"] {
+        people.change(number, |person| person.practice = practice);
+        for (days, warned) in [
+            (0, true),
+            (7, true),
+            (27, true),
+            (28, false),
+            (5_000, false),
+        ] {
+            let since = today.saturating_sub(days.days());
+            people.change(number, |person| person.registered = since);
+            // Past what is held of the one before.
+            gateway.advance(31);
+            let token = gateway.token(&Ask::consent(number));
+            let day = since.strftime("since %d-%b-%Y:").to_string();
+            for (texts, coded) in notices(&gateway, &token) {
+                assert_eq!(coded, warned, "{practice} {days}");
+                let said = texts.iter().filter(|text| text.contains(&day)).count();
+                assert_eq!(said, usize::from(warned), "{practice} {days} {texts:?}");
+            }
+        }
+    }
+    people.change(number, |person| {
+        person.practice = "Z99002";
+        person.registered = today.saturating_sub(7.days());
+    });
 }
 
 // R010: what the practice's system has now is what is shown, and when it said so

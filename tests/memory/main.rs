@@ -122,6 +122,7 @@ impl Loaded {
             retrieved_at: jiff::Timestamp::UNIX_EPOCH,
             wording: &self.wording,
             practice_name: Some("The practice"),
+            arriving: None,
             exclusions_url: "http://127.0.0.1:8080/exclusions",
             base: "http://127.0.0.1:8080/fhir/r4",
         };

@@ -57,6 +57,8 @@ pub struct Wording {
     pub unavailable: String,
     /// A section that the source has no such thing for.
     pub not_held: String,
+    /// The note of every List of a patient who has registered of late; `{day}` becomes the first day.
+    pub in_transit: String,
     /// The note of the section of admissions, which no GP system holds as such.
     pub admissions: String,
     /// The note of the section of recent investigations.

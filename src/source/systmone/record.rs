@@ -236,6 +236,7 @@ fn demographics(
         read
     };
     patient.birth_date = day("DateOfBirth").unwrap_or_default();
+    standing.since = day("CareStartDate").and_then(|since| since.earliest());
     // Dead on a day that cannot be read is dead all the same.
     let died = details.text_of("DateOfDeath").is_some();
     patient.death_date = died.then(|| day("DateOfDeath").unwrap_or_default());

@@ -56,6 +56,11 @@ fn real_sample_is_read_whole() {
     let Some(bytes) = sample() else { return };
     let record = read(&bytes, &practice()).unwrap();
     assert_eq!(record.standing.registration, Registration::Full);
+    assert_eq!(
+        record.standing.since,
+        Some(jiff::civil::date(2015, 6, 10)),
+        "R007"
+    );
     assert_eq!(record.standing.sharing, Sharing::Unknown);
     assert_eq!(record.patient.surname.as_deref(), Some("Abbot"));
     let problems: Vec<_> = record

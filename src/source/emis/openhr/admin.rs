@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::record::Registration;
+use crate::record::date::london;
 use crate::record::{Address, NhsNumber, OdsCode, Organisation, PartialDate, Sex, Staff};
 use crate::source::SourceError;
 use crate::source::emis::dates;
@@ -207,6 +208,9 @@ impl Admin {
             ended: said.ended || patient.archived || patient.death.is_some(),
             ..said
         });
+        draft.standing.since = caseload
+            .and_then(|c| c.recorded)
+            .map(|at| at.to_zoned(london()).date());
         draft.standing.restricted = patient.restricted;
         let temporary = draft.standing.registration == Registration::Temporary;
         let person = patient.person.as_ref().and_then(|id| self.persons.get(id));
