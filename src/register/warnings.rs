@@ -98,7 +98,7 @@ impl Register {
                 .is_some_and(|(version, _)| *version == self.agreement.terms);
             if !accepted {
                 let then = if self.terms.is_some() {
-                    "; they are shown at the next sign-in on the pages, unless they were accepted there (`openmig report terms`)"
+                    "; they are shown at the next sign-in on the pages, unless they were accepted there (`openmig report oversight terms`)"
                 } else {
                     ""
                 };
