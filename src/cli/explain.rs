@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::fail;
 use super::place::{Opened, Place, today};
-use crate::access::basis::{Basis, Talk};
+use crate::access::basis::Basis;
 use crate::access::identity::IdentityFindings;
 use crate::access::{
     AfterSourceInputs, AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Proof, SharingFact,
@@ -18,8 +18,9 @@ use crate::access::{
 use crate::audit::reader::{AuditReader, Filter};
 use crate::fhir::{IdKey, PatientId};
 use crate::occasion::RegisterView;
-use crate::oversight::difference::{CONSENT, OVERRIDE, changes};
+use crate::oversight::difference::changes;
 use crate::oversight::explain::{explain, moment, other_use, outcome, rules, stage, what_if};
+use crate::oversight::try_out::{CONSENT, OVERRIDE, consent_to_this_use};
 use crate::record::{NhsNumber, OdsCode};
 use crate::register::{GatewayKind, Register, RegisterFiles, use_of};
 use crate::sandbox::population;
@@ -441,12 +442,10 @@ fn basis(register: &Register, viewer: &OdsCode, facts: &Facts) -> Basis {
             && flow.purposes.contains(purpose)
             && gateway == Some(GatewayKind::ExplicitConsent)
     });
-    match CONSENT {
-        Basis::Consent(talk) if consent => Basis::Consent(Talk {
-            to_this_use: Some(true),
-            ..talk
-        }),
-        _ => Basis::Gateway,
+    if consent {
+        consent_to_this_use()
+    } else {
+        Basis::Gateway
     }
 }
 

@@ -10,8 +10,9 @@ use jiff::civil::Date;
 
 use super::fail;
 use super::place::{Opened, Place, today};
-use crate::oversight::difference::{Change, Patient, Tried, changes, try_out};
+use crate::oversight::difference::{Change, changes};
 use crate::oversight::signatories::{approved_flows, history, public};
+use crate::oversight::try_out::{Patient, Tried, Use, try_out};
 use crate::record::OdsCode;
 use crate::register::{OrganisationKind, Register};
 use crate::sandbox::population;
@@ -166,7 +167,7 @@ fn diff(old: &Path, new: &Path) -> Result<String, Box<dyn std::error::Error>> {
     let tried = try_out(&old, &new, today, &patients);
     writeln!(
         out,
-        "tried out, for direct care, on {} people of the sandbox and of the registers' practices:",
+        "tried out, for direct care and for the other uses of its flows, on {} people of the sandbox and of the registers' practices:",
         patients.len()
     )?;
     if tried.is_empty() {
@@ -224,10 +225,10 @@ fn words(tried: &Tried, all: usize) -> String {
         "`{}` for {}, {}:",
         tried.user,
         tried.viewer,
-        if tried.by_override {
-            "by override"
-        } else {
-            "with consent"
+        match tried.purpose {
+            Use::Care => "with consent",
+            Use::Emergency => "by override",
+            Use::Other(purpose) => purpose,
         }
     );
     if !tried.gained.is_empty() {
@@ -269,7 +270,7 @@ mod tests {
         let tried = try_out(&old, &new, TODAY, &patients);
         let one = tried
             .iter()
-            .find(|one| one.user == "hospital-nurse" && !one.by_override)
+            .find(|one| one.user == "hospital-nurse" && one.purpose == Use::Care)
             .unwrap();
         let text = words(one, patients.len());
         assert!(

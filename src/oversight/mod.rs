@@ -21,6 +21,7 @@ pub mod reports;
 pub mod signatories;
 #[cfg(test)]
 mod stage_tests;
+pub mod try_out;
 
 pub use actor::{Actor, NotAllowed};
 

@@ -104,6 +104,9 @@ pub enum OptOutError {
     /// It is closed.
     #[error("the request is closed; a change of mind is a new request")]
     Closed,
+    /// The same wish is open already: a second clock would run for it.
+    #[error("the same request of this patient is open already: add a note to it")]
+    Asked,
     /// Items are missing or make no sense; the names of them.
     #[error("missing or not usable: {}", .0.join(", "))]
     Items(Vec<&'static str>),
@@ -254,9 +257,13 @@ impl OptOuts {
         };
         about(&mut entry, &row);
         let notices = self.notices(&row, NoticeKind::OptOutRequest, now);
-        self.store
+        let kept = self
+            .store
             .insert_opt_out(row.clone(), notices, entry)
             .await?;
+        if !kept {
+            return Err(OptOutError::Asked);
+        }
         self.view(
             OptOutRow {
                 request: row,

@@ -254,6 +254,34 @@ async fn a_review_needs_everything_and_closes_once() {
     assert_eq!(row.patient, Some(closed.patient));
 }
 
+// R062: one wish of one patient has one clock
+#[tokio::test]
+async fn the_same_wish_is_not_kept_twice() {
+    let setting = Setting::new();
+    let manager = setting.actor("practice-manager");
+    let ask = |wanted| {
+        setting
+            .opt_outs
+            .request(&manager, wish("Z99001", wanted), entry())
+    };
+    let first = ask(Wish::OptOut).await.unwrap();
+    assert!(matches!(ask(Wish::OptOut).await, Err(OptOutError::Asked)));
+    assert_eq!(setting.deeds(), 1, "what was refused is the caller's row");
+    let told = setting.store.notices(&NoticeFilter::default(), 10).unwrap();
+    let once = told
+        .iter()
+        .filter(|row| row.notice.to == Recipient::Organisation(ods("Z99001")));
+    assert_eq!(once.count(), 1);
+    // A change of mind is another wish; what is closed may be wished again.
+    ask(Wish::OptIn).await.unwrap();
+    setting
+        .opt_outs
+        .review(&manager, &first.id, granted(), entry())
+        .await
+        .unwrap();
+    ask(Wish::OptOut).await.unwrap();
+}
+
 // R063: a proxy has a name, a relationship and a legal power; a number has ten digits; nothing comes from the future
 #[tokio::test]
 async fn who_asked_has_to_be_known() {

@@ -154,13 +154,14 @@ pub struct OptOutFilter {
 
 /// Keeps requests and what stands.
 pub trait OptOutStore: Send + Sync {
-    /// Keeps a new request, with its notices and its row in the trail.
+    /// Keeps a new request, with its notices and its row in the trail; `false`, and none of these, where the same wish of this
+    /// patient is open at the practice.
     fn insert_opt_out(
         &self,
         row: OptOutRequestRow,
         notices: Vec<Notice>,
         entry: AuditEntry,
-    ) -> Stored<'_, ()>;
+    ) -> Stored<'_, bool>;
     /// Adds a line to an open request's history, with its row in the trail; `false` if it is closed or unknown.
     fn note_opt_out(&self, row: OptOutNoteRow, entry: AuditEntry) -> Stored<'_, bool>;
     /// Closes a request, puts what was granted into effect, and writes the trail's row, all at one moment; `false` if it was

@@ -43,6 +43,7 @@ impl From<OptOutError> for Problem {
             OptOutError::NotAllowed(_) => Self::not_allowed(),
             OptOutError::Unknown => Self::not_found(),
             OptOutError::Closed => Self::conflict("closed", error.to_string()),
+            OptOutError::Asked => Self::conflict("open-already", error.to_string()),
             OptOutError::Items(_) => Self::bad_request(error.to_string()),
             OptOutError::Store(error) => error.into(),
             OptOutError::Seal(_) => Self::unavailable(

@@ -76,12 +76,25 @@ impl OptOutStore for SqliteStore {
         row: OptOutRequestRow,
         notices: Vec<Notice>,
         entry: AuditEntry,
-    ) -> Stored<'_, ()> {
+    ) -> Stored<'_, bool> {
         Box::pin(async move {
             let trail = trail(bind(entry, &row))?;
             Ok(self
                 .writer
                 .run(move |connection| {
+                    let asked: bool = connection
+                        .prepare_cached(
+                            "SELECT EXISTS (SELECT 1 FROM opt_out_request q
+                                            WHERE q.practice = ?1 AND q.patient = ?2 AND q.wish = ?3
+                                              AND NOT EXISTS (SELECT 1 FROM opt_out_review r WHERE r.request = q.id))",
+                        )?
+                        .query_row(
+                            params![row.practice.0, row.patient.as_str(), row.wish.code()],
+                            |row| row.get(0),
+                        )?;
+                    if asked {
+                        return Ok((false, None));
+                    }
                     connection
                         .prepare_cached(&format!(
                             "INSERT INTO opt_out_request ({REQUEST})
@@ -101,7 +114,7 @@ impl OptOutStore for SqliteStore {
                     for notice in &notices {
                         super::notices::put(connection, notice)?;
                     }
-                    Ok(((), Some(trail.clone())))
+                    Ok((true, Some(trail.clone())))
                 })
                 .await?)
         })
