@@ -476,6 +476,7 @@ pub fn oversight_api(
             verifier: Arc::clone(store) as _,
             registers: Arc::clone(store) as _,
             holds: Arc::clone(store) as _,
+            terms: Arc::clone(store) as _,
             exclusions: parts.exclusions,
             settings: parts.settings,
             mappings: parts.mappings,

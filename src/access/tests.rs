@@ -361,3 +361,51 @@ fn asking_for_less_gives_less() {
     inputs.asked = Some(TabCodes(TabSet::NONE));
     assert_eq!(before(&inputs).denied_by(), Some(Rule::ProtocolCoversTabs));
 }
+
+// R105: what rests on the clinician's word alone, and whose word counts
+#[test]
+fn a_claim_is_one_where_somebody_is_needed_and_nobody_else_says_so() {
+    let rests = |change: fn(&mut BeforeInputs)| {
+        let mut inputs = good_before();
+        viewer(&mut inputs).relationship = Relationship::Claim;
+        inputs.linked = Fact::Known(false);
+        inputs.claimed = true;
+        change(&mut inputs);
+        rests_on_claim(&inputs)
+    };
+    assert!(rests(|_| {}));
+    assert!(rests(|i| i.linked = Fact::Unknown));
+    assert!(rests(|i| {
+        i.claimed = false;
+        i.basis = Fact::Known(OVERRIDE);
+    }));
+    assert!(!rests(|i| i.linked = Fact::Known(true)));
+    assert!(!rests(|i| i.linked = Fact::NotAsked));
+    assert!(!rests(|i| i.claimed = false));
+    assert!(!rests(|i| viewer(i).relationship = Relationship::Episode));
+    assert!(!rests(|i| i.viewer = Fact::Unknown));
+    // For another use: where the flow is for the viewer's own patients only, they have to be the clinician's too.
+    for own in [true, false] {
+        let mut inputs = states::good_other_use();
+        inputs.linked = Fact::Known(false);
+        inputs.claimed = true;
+        viewer(&mut inputs).relationship = Relationship::Claim;
+        inputs.protocols[0].gateway.as_mut().unwrap().treatment = own;
+        assert_eq!(rests_on_claim(&inputs), own);
+    }
+}
+
+// R105: a row from before the rule is decided as it was
+#[test]
+fn a_row_without_relationship_is_decided_as_it_was() {
+    let mut row = serde_json::to_value(good_before()).unwrap();
+    let row = row.as_object_mut().unwrap();
+    assert!(row.remove("linked").is_some() && !row.contains_key("claimed"));
+    row["viewer"]["known"]
+        .as_object_mut()
+        .unwrap()
+        .remove("relationship");
+    let old: BeforeInputs = serde_json::from_value(serde_json::Value::Object(row.clone())).unwrap();
+    assert_eq!(old, good_before());
+    assert!(before(&old).permitted());
+}

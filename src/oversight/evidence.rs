@@ -13,6 +13,7 @@ use super::Actor;
 use super::NotAllowed;
 use super::heads::{HeadError, TrailHeads};
 use super::reports::accesses::{Period, events};
+use super::reports::terms;
 use super::signatories;
 use crate::audit::reader::{AuditReader, Filter, Happening};
 use crate::audit::signed::{self, BadHead, SignedHead};
@@ -25,6 +26,7 @@ use crate::register::{
 use crate::smart::jwks::KeySet;
 use crate::store::StoreError;
 use crate::store::holds::{HoldRow, HoldStore, RegisterStore};
+use crate::store::terms::TermsStore;
 use crate::text::{hex, instant};
 
 /// What a pack says it is.
@@ -57,6 +59,8 @@ pub struct Evidence {
     pub registers: Arc<dyn RegisterStore>,
     /// Every hold that there ever was.
     pub holds: Arc<dyn HoldStore>,
+    /// Acceptances of the terms of use.
+    pub terms: Arc<dyn TermsStore>,
     /// The exclusion list in force.
     pub exclusions: ExclusionsHandle,
     /// The configuration, without secrets.
@@ -150,6 +154,7 @@ impl Evidence {
                 .map(|one| organisation(register, standing, today, one)).collect::<Vec<_>>(),
             "protocols": register.protocols.values().map(|one| protocol(one, today)).collect::<Vec<_>>(),
             "people": register.users.values().map(person).collect::<Vec<_>>(),
+            "terms": terms::report(register, &self.terms.acceptances()?, None, today).json(),
             "clients": register.clients.values().map(client).collect::<Vec<_>>(),
             "holds": holds,
             "register": {"hash": register.hash, "history": registers},

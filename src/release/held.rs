@@ -96,11 +96,6 @@ impl Held {
 
         let mut lists = Vec::new();
         if !rest.is_empty() {
-            let highest = rest
-                .iter()
-                .map(ReleasedEntry::confidentiality)
-                .max()
-                .unwrap_or_default();
             let asked = lists::ListsAsk {
                 patient: &patient,
                 practice: &practice,
@@ -112,7 +107,6 @@ impl Held {
                 wording: ask.wording,
                 gaps: &gaps,
                 entries: &rest,
-                highest,
             };
             lists::build(&asked, &mut |list| {
                 let id = indexer.keys.shared(&list.id).0;
@@ -120,7 +114,7 @@ impl Held {
                     &mut indexer,
                     (Kind::List, id),
                     &list.resource,
-                    highest,
+                    list.highest,
                     crate::record::PartialDate::Unknown,
                 )?;
                 entry.tabs = list.sections.iter().map(|section| section.tab()).collect();

@@ -174,21 +174,32 @@ fn an_answer_has_the_highest_label_of_what_is_in_it() {
     assert_eq!(plain.highest(&[gout, asthma]), Normal);
 }
 
-// DS4P: a List is as confidential as the most confidential of the record
+// DS4P: a List is as confidential as the most confidential of what is in it, and says nothing of another tab
 #[test]
-fn lists_have_the_highest_label_of_the_record() {
+fn lists_have_the_highest_label_of_what_is_in_them() {
     for (restricted, expected) in [
         (None, Confidentiality::Normal),
         (Some("asthma"), Confidentiality::Restricted),
     ] {
         let held = labelled(restricted);
-        let lists = held.entries().iter().filter(|it| it.kind == Kind::List);
-        for list in lists {
-            let json: serde_json::Value = serde_json::from_slice(&list.json).unwrap();
+        let named = format!("\"Condition/{}\"", f::id("asthma"));
+        let mut with = 0;
+        for list in held.entries().iter().filter(|it| it.kind == Kind::List) {
+            let text = std::str::from_utf8(&list.json).unwrap();
+            let has = text.contains(&named);
+            with += usize::from(has);
+            let expected = if has {
+                expected
+            } else {
+                Confidentiality::Normal
+            };
+            let json: serde_json::Value = serde_json::from_str(text).unwrap();
             let label = &json["meta"]["security"][0]["code"];
             assert_eq!(list.confidentiality(), expected);
             assert_eq!(label, expected.code());
             assert_eq!(list.date(), &PartialDate::Unknown);
         }
+        // The tab and its section.
+        assert!((2..40).contains(&with), "{with}");
     }
 }

@@ -201,13 +201,14 @@ pub(crate) struct ListsAsk<'a> {
     pub(crate) gaps: &'a [SectionGap],
     /// In the order in which they are shown.
     pub(crate) entries: &'a [ReleasedEntry],
-    pub(crate) highest: Confidentiality,
 }
 
 /// One List with where it stands.
 pub(crate) struct MadeList {
     pub(crate) id: String,
     pub(crate) sections: Vec<Section>,
+    /// Of what is in it: a List says nothing of a tab that whoever sees it may not see.
+    pub(crate) highest: Confidentiality,
     pub(crate) resource: Resource,
 }
 
@@ -245,11 +246,21 @@ fn members_of<'m>(members: &'m Members<'_>, section: Section) -> impl Iterator<I
     entries.map(|entry| format!("{}/{}", entry.kind().name(), entry.id()))
 }
 
+/// The highest label in these sections (DS4P high-water mark).
+fn highest(members: &Members<'_>, sections: &[Section]) -> Confidentiality {
+    let own = sections.iter().filter_map(|section| members.get(section));
+    own.flatten()
+        .map(|entry| entry.confidentiality())
+        .max()
+        .unwrap_or_default()
+}
+
 impl ListsAsk<'_> {
     /// Names its section Lists and every member of each, since `_include` does not iterate; `flag` is the section. What
     /// stands in two sections of the tab is named in both.
     fn tab_list(&self, tab: Tab, members: &Members<'_>) -> MadeList {
-        let mut list = self.list(tab, tab.code(), uri::TAB);
+        let highest = highest(members, tab.sections());
+        let mut list = self.list(tab, (tab.code(), uri::TAB), highest);
         for section in tab.sections() {
             let own = format!(
                 "{}/{}",
@@ -270,12 +281,14 @@ impl ListsAsk<'_> {
         MadeList {
             id: self.patient.list(tab.code()),
             sections: tab.sections().to_vec(),
+            highest,
             resource: Resource::List(Box::new(list)),
         }
     }
 
     fn section_list(&self, tab: Tab, section: Section, members: &Members<'_>) -> MadeList {
-        let mut list = self.list(tab, section.code(), uri::SECTION);
+        let highest = highest(members, &[section]);
+        let mut list = self.list(tab, (section.code(), uri::SECTION), highest);
         list.ordered_by = Some(Box::new(build::concept(LIST_ORDER, "event-date", None)));
         list.entry
             .extend(members_of(members, section).map(|target| item(&target, None)));
@@ -291,11 +304,12 @@ impl ListsAsk<'_> {
         MadeList {
             id: self.patient.list(section.code()),
             sections: vec![section],
+            highest,
             resource: Resource::List(Box::new(list)),
         }
     }
 
-    fn list(&self, tab: Tab, code: &str, system: &str) -> r::List {
+    fn list(&self, tab: Tab, (code, system): (&str, &str), highest: Confidentiality) -> r::List {
         let title = self.wording.title(code);
         let mut meta = t::Meta {
             profile: std::iter::once(UK_LIST)
@@ -305,7 +319,7 @@ impl ListsAsk<'_> {
             tag: vec![build::coding(uri::TAB, tab.code(), None)],
             ..Default::default()
         };
-        clear_labels(&mut meta, self.highest);
+        clear_labels(&mut meta, highest);
         let mut concept = build::concept(system, code, Some(title));
         for (system, code, display) in self
             .wording

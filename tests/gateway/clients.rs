@@ -14,7 +14,7 @@ use openmig::smart::signing::{SigningAlgorithm, SigningKey, generate_jwk};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::launch::{Browser, REDIRECT, asked, code, exchange_with, read, refresh, text, with};
+use crate::browser::{Browser, REDIRECT, asked, code, exchange_with, read, refresh, text, with};
 use crate::support::{Answer, FORM, SHARED, TestGateway, encode, timing, yes};
 
 /// The real program: whether it went well, what it printed, what it complained of.
@@ -726,8 +726,8 @@ fn a_refresh_may_name_the_first_request_again() {
     let mut browser = Browser::open(gateway, &pairs)
         .sign_in("clinician")
         .pick("9990000018");
-    let back = crate::launch::sent_back(&browser.approve());
-    let code = crate::launch::value(&back, "code");
+    let back = crate::browser::sent_back(&browser.approve());
+    let code = crate::browser::value(&back, "code");
     let first = exchange_with(gateway, code, &[]).expect(200).json();
     let same = refresh(gateway, text(&first, "refresh_token"), &[("scope", scope)]);
     let same = same.expect(200).json();

@@ -8,7 +8,7 @@ use openmig::smart::signing::{SigningAlgorithm, SigningKey, generate_jwk};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::launch::fhir_id;
+use crate::browser::fhir_id;
 use crate::support::{
     Answer, Ask, FORM, NO_RECORD, SHARED, TestGateway, encode, folder, logs, timing,
 };

@@ -4,7 +4,7 @@
 use openmig::smart::authenticate::ASSERTION_TYPE;
 use reqwest::Method;
 
-use crate::launch::{Browser, asked, form, with};
+use crate::browser::{Browser, asked, form, with};
 use crate::support::{Answer, FORM, SHARED, encode};
 
 /// The control is marked, its words stand beside it, and the summary leads to it.

@@ -219,6 +219,14 @@ fn the_evidence_pack_is_whole_signed_and_the_groups_alone() {
     assert_eq!(content["exclusions"]["sha256"].as_str().unwrap().len(), 64);
     assert!(content["exclusions"]["lines"].as_u64().unwrap() >= 66);
     assert!(content["counts"]["override"]["all"].as_u64().unwrap() >= 1);
+    // R103: who has accepted the terms, by whichever way
+    let readers = content["terms"]["people"].as_array().unwrap();
+    assert!(
+        readers
+            .iter()
+            .any(|one| one["username"] == "hospital-doctor")
+    );
+    assert!(content["terms"]["acceptances"].is_array());
     let holds = content["holds"].as_array().unwrap();
     assert!(holds.iter().any(|hold| hold["user"] == "hospital-nurse"));
     let changes = content["changes"].as_array().unwrap();

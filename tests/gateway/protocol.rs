@@ -661,6 +661,7 @@ fn every_route_is_listed_as_public_or_asks_for_a_token() {
         "/sandbox/cis2/token",
         "/sandbox/id-token",
         "/assets/openmig.css",
+        "/sandbox/episode",
         "/sandbox/launch",
         "/sandbox/launch/open",
         "{path}/withdraw", // asks for a token: `withdrawal.rs`

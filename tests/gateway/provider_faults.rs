@@ -14,7 +14,7 @@ use openmig::smart::signing::{SigningAlgorithm, SigningKey, generate_jwk};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::launch::{Browser, asked};
+use crate::browser::{Browser, asked};
 use crate::support::{Answer, Ask, FORM, TestGateway, encode, folder, logs, timing};
 
 /// Requests that the silent provider was asked, each of which takes the whole deadline.

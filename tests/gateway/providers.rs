@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::launch::{
+use crate::browser::{
     Browser, asked, between, exchange_with, fhir_id, read, sent_back, text, value,
 };
 use crate::support::{Answer, Ask, FORM, NO_RECORD, SHARED, TestGateway, alone, encode, logs};

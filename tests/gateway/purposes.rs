@@ -580,9 +580,9 @@ fn the_same_name_is_flagged() {
     });
     let twice = gateway.token(&Ask::consent("9990000018").by("sandbox-backend-es", "clinician"));
     assert_eq!(twice.answer["authorization_details"][0]["same_name"], true);
-    let page = super::launch::consent_page(&gateway, "9990000018");
+    let page = super::browser::consent_page(&gateway, "9990000018");
     assert!(page.contains("data-testid=\"same-name\""), "{page}");
-    let page = super::launch::consent_page(&gateway, "9990000387");
+    let page = super::browser::consent_page(&gateway, "9990000387");
     assert!(!page.contains("data-testid=\"same-name\""));
 }
 

@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::launch::{Browser, asked, sent_back, value};
+use super::browser::{Browser, asked, sent_back, value};
 use super::oversight::{ES_OFFICER, get, token as overseer};
 use super::support::{Ask, TestGateway, alone};
 

@@ -25,7 +25,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::launch::{
+use crate::browser::{
     Browser, REDIRECT, VERIFIER, asked, code, consent_items, exchange_with, fhir_id, read, text,
     with,
 };

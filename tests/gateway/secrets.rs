@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::launch::{
+use crate::browser::{
     Browser, REDIRECT, VERIFIER, asked, exchange_with, fhir_id, introspect, read, refresh,
     sent_back, text, value, with,
 };

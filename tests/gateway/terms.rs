@@ -5,7 +5,7 @@ use openmig::store::terms::TermsStore;
 use reqwest::Method;
 use serde_json::json;
 
-use super::launch::{Browser, asked, between, exchange_with, read, sent_back, value, with};
+use super::browser::{Browser, asked, between, exchange_with, read, sent_back, value, with};
 use super::oversight::{ES_OFFICER, GROUP, MANAGER, OFFICER};
 use super::support::{Ask, FORM, TestGateway, encode, timing, until};
 
@@ -348,7 +348,7 @@ fn a_launch_waits_for_the_terms() {
     let body = json!({
         "client_id": "sandbox-spa",
         "username": "clinician",
-        "patient": super::launch::fhir_id(&gateway, NUMBER),
+        "patient": super::browser::fhir_id(&gateway, NUMBER),
     });
     let headers = [("content-type", "application/json")];
     let launch = gateway
