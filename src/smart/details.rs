@@ -107,7 +107,7 @@ pub fn parse(text: &str) -> Result<AskedOccasion, OAuthError> {
     let claimed = match detail.relationship.as_deref() {
         None => false,
         Some(CLAIMED) => true,
-        Some(_) => return Err(wrong("relationship is not \"claimed\".")),
+        Some(_) => return Err(wrong("relationship, where it is given, is: claimed.")),
     };
     let tabs = match detail.tabs {
         None => None,

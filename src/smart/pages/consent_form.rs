@@ -241,7 +241,11 @@ impl ConsentForm {
     #[must_use]
     pub fn problems(&self, reason: &str, description: &str) -> Vec<Problem> {
         let mut problems: Vec<Problem> = Vec::new();
-        if reason.starts_with("consent-") {
+        if reason == NO_RELATIONSHIP {
+            let text = "Say that you are treating this patient; otherwise the record stays closed";
+            problems.push(Problem::new("relationship_claim", text));
+        }
+        if is_about_the_conversation(reason) {
             for (name, _, code) in TOLD.iter().chain(&ANSWERED) {
                 if !self.ticked.contains(name) {
                     problems.push(Problem::new(name, catalogue::description(code)));
@@ -261,7 +265,6 @@ impl ConsentForm {
             "child-needs-proxy" => "proxy_basis",
             reason if reason.starts_with("child-") => "child_view",
             "refusal-stands" => "changed_mind",
-            "no-relationship" => "relationship_claim",
             "consent-no-capacity" => "capacity-yes",
             _ => "",
         };
@@ -272,13 +275,22 @@ impl ConsentForm {
     }
 }
 
+/// The code of a refusal for want of a relationship (R105): it comes before the conversation is looked at.
+const NO_RELATIONSHIP: &str = "no-relationship";
+
+/// What is not ticked of the conversation is told with it.
+#[must_use]
+pub fn is_about_the_conversation(reason: &str) -> bool {
+    reason.starts_with("consent-") || reason == NO_RELATIONSHIP
+}
+
 /// Can whoever fills in the form mend this refusal?
 #[must_use]
 pub fn is_about_the_form(reason: &str) -> bool {
     ["consent-", "override-", "proxy-", "child-"]
         .iter()
         .any(|prefix| reason.starts_with(prefix))
-        || ["refusal-stands", "no-relationship"].contains(&reason)
+        || ["refusal-stands", NO_RELATIONSHIP].contains(&reason)
 }
 
 #[cfg(test)]
@@ -321,6 +333,28 @@ mod tests {
             assert_eq!(problems.len(), 1, "{left_out}");
             assert_eq!(problems[0].field, *left_out);
         }
+    }
+
+    // R105: all that is missing is told at once
+    #[test]
+    fn a_missing_claim_is_told_with_what_else_is_missing() {
+        let fields = |form: &ConsentForm| -> Vec<&str> {
+            let problems = form.problems(NO_RELATIONSHIP, "x");
+            problems.iter().map(|it| it.field).collect()
+        };
+        let nothing = fields(&ConsentForm::read(&[]));
+        assert_eq!(nothing.first(), Some(&"relationship_claim"));
+        assert_eq!(nothing.len(), 1 + TOLD.len() + ANSWERED.len() + 1);
+        let all: Vec<(&str, &str)> = TOLD
+            .iter()
+            .chain(&ANSWERED)
+            .map(|(name, ..)| (*name, "yes"))
+            .chain([("capacity", "yes")])
+            .collect();
+        let form = ConsentForm::read(&pairs(&all));
+        assert_eq!(fields(&form), ["relationship_claim"]);
+        let claimed = ConsentForm::read(&pairs(&[("relationship_claim", "yes")]));
+        assert!(claimed.claimed && !form.claimed);
     }
 
     // R075, R076

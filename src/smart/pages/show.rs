@@ -4,7 +4,9 @@ use http::StatusCode;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::consent_form::{self, ConsentForm, Problem, is_about_the_form};
+use super::consent_form::{
+    self, ConsentForm, Problem, is_about_the_conversation, is_about_the_form,
+};
 use super::journey::Journey;
 use super::reply::Reply;
 use super::{Pages, views};
@@ -168,7 +170,7 @@ impl Pages {
             Ok(at) => at.map(time_of_day),
             Err(_) => return self.unavailable(Some(journey)),
         };
-        let judged = refused.is_some_and(|(reason, _)| reason.starts_with("consent-"));
+        let judged = refused.is_some_and(|(reason, _)| is_about_the_conversation(reason));
         let errors = refused.map_or_else(Vec::new, |(reason, text)| form.problems(reason, text));
         let child = patient
             .listed
