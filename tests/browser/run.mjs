@@ -255,6 +255,31 @@ async function ehrLaunch() {
   await close();
 }
 
+// Somebody whom the worklist does not name in the patient's treatment says that they treat the patient (R105).
+async function claimedRelationship() {
+  const episode = linked => fetch(`${gateway}/sandbox/episode`, {
+    method: "POST", headers: { "content-type": "application/json" },
+    body: JSON.stringify({ nhs_number: "9990000018", username: "clinician", linked }),
+  });
+  await episode(false);
+  const { page, close } = await visit();
+  await page.goto(`${app}/app.html?start=${encodeURIComponent(iss)}`);
+  await signIn(page, "clinician");
+  await page.click(`${testid("pick-patient")}[data-patient="${fhirId("9990000018")}"]`);
+  await look(page, "34-claim");
+  await consent(page);
+  await look(page, "35-claim-missing");
+  ok(await page.isVisible("#relationship_claim-error"), "the claim is asked for");
+  ok(await page.locator(`${testid("consent-item")}:not(:checked)`).count() === 0, "what was ticked stays ticked");
+  await page.check(testid("relationship-claim"));
+  await page.click(testid("approve"));
+  const told = await result(page);
+  assert.equal(told.error, undefined, told.error);
+  ok(told.patient === fhirId("9990000018"), JSON.stringify(told));
+  await close();
+  await episode(true);
+}
+
 // Sign in at the real OpenID provider: its own pages, then ours, to the token and the record.
 async function withProvider() {
   const { page, close } = await visit();
@@ -415,7 +440,7 @@ async function oauth4web() {
 }
 
 try {
-  for (const test of [standalone, withoutScript, wrongTurns, ehrLaunch, openidClient, oauth4web, withProvider, withMock, termsOfUse]) {
+  for (const test of [standalone, withoutScript, wrongTurns, ehrLaunch, claimedRelationship, openidClient, oauth4web, withProvider, withMock, termsOfUse]) {
     await test();
     console.log(`ok  ${test.name}`);
   }
