@@ -90,9 +90,14 @@ pub fn rests_on_claim(inputs: &BeforeInputs) -> bool {
 
 /// Says so, where the viewer takes their word. Whoever breaks the glass has said it with the reason.
 fn claims(inputs: &BeforeInputs) -> bool {
-    let counts = |viewer: &ViewerFacts| viewer.relationship == Relationship::Claim;
     let breaks_glass = matches!(inputs.basis, Fact::Known(Basis::Override { .. }));
-    inputs.viewer.known().is_some_and(counts) && (inputs.claimed || breaks_glass)
+    takes_claims(&inputs.viewer) && (inputs.claimed || breaks_glass)
+}
+
+fn takes_claims(viewer: &Fact<ViewerFacts>) -> bool {
+    viewer
+        .known()
+        .is_some_and(|viewer| viewer.relationship == Relationship::Claim)
 }
 
 /// Is there such a patient, at a practice that takes part? The last rule looks at the patient's age.
@@ -188,6 +193,7 @@ pub fn on_read(inputs: &ReadInputs) -> Decision {
             && inputs.now < occasion.ends_at
             && !occasion.withdrawn
             && !occasion.refused_since
+            && (!occasion.claimed || takes_claims(&inputs.viewer))
     };
     let (staff_rules, chosen) = staff.rules();
     let tabs = chosen

@@ -317,6 +317,9 @@ pub struct OccasionFacts {
     pub withdrawn: bool,
     /// The patient has refused this clinician since (R077).
     pub refused_since: bool,
+    /// Nobody but the clinician said that they care for the patient (R105).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
     /// How it was known who opened it.
     #[serde(default)]
     pub proof: Proof,

@@ -117,9 +117,14 @@ impl DecisionRecord {
         (decision, record)
     }
 
-    /// Decides again on the same inputs: does it come out as it did then?
+    /// Decides again on the same inputs: does it come out as it did then? A rule that is younger than the record has nothing to
+    /// say of it as long as it passes.
     #[must_use]
     pub fn still_holds(&self) -> bool {
-        Self::decide(self.inputs.clone()).1 == *self
+        let mut again = Self::decide(self.inputs.clone()).1;
+        again.rules.retain(|(rule, outcome)| {
+            *outcome != RuleOutcome::Pass || self.rules.iter().any(|(own, _)| own == rule)
+        });
+        again == *self
     }
 }

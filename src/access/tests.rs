@@ -136,6 +136,7 @@ fn good_read() -> ReadInputs {
             ends_at: at("2026-11-22T10:30:00Z"),
             withdrawn: false,
             refused_since: false,
+            claimed: false,
             proof: Proof::Asserted,
         }),
         viewer: before.viewer,
@@ -408,4 +409,37 @@ fn a_row_without_relationship_is_decided_as_it_was() {
     let old: BeforeInputs = serde_json::from_value(serde_json::Value::Object(row.clone())).unwrap();
     assert_eq!(old, good_before());
     assert!(before(&old).permitted());
+    // As it stands in the trail: with the rules of then.
+    let mut record = DecisionRecord::decide(Inputs::Before(old)).1;
+    let own = Rule::LegitimateRelationship;
+    record.rules.retain(|(rule, _)| *rule != own);
+    assert!(record.still_holds());
+    // A rule that refused is no rule that was not there.
+    let mut inputs = good_before();
+    inputs.linked = Fact::Known(false);
+    let mut record = DecisionRecord::decide(Inputs::Before(inputs)).1;
+    assert!(record.still_holds());
+    record.rules.retain(|(rule, _)| *rule != own);
+    assert!(!record.still_holds());
+}
+
+// R105, R108: what the viewer's policy allowed goes with the policy
+#[test]
+fn a_claim_lasts_as_long_as_claims_count() {
+    for (relationship, claimed, reads) in [
+        (Relationship::Claim, true, true),
+        (Relationship::Claim, false, true),
+        (Relationship::Episode, false, true),
+        (Relationship::Episode, true, false),
+    ] {
+        let mut inputs = good_read();
+        if let Fact::Known(occasion) = &mut inputs.occasion {
+            occasion.claimed = claimed;
+        }
+        if let Fact::Known(viewer) = &mut inputs.viewer {
+            viewer.relationship = relationship;
+        }
+        let denied = on_read(&inputs).denied_by();
+        assert_eq!(denied, (!reads).then_some(Rule::OccasionOpen));
+    }
 }

@@ -99,11 +99,26 @@ impl PointOfCare {
         }
     }
 
-    /// Is this patient registered for treatment at the clinician's organisation now (R104), and has the clinician to do with it
-    /// (R105)?
+    /// Has the clinician to do with this patient's treatment, or may they claim it (R105)?
     ///
     /// # Errors
-    /// They are not, or the clinician has not and may not claim it, or the worklist does not answer.
+    /// Neither.
+    pub async fn related(&self, asker: &Asker, patient: &Pickable) -> Result<(), OccasionRefusal> {
+        if !patient.must_claim || self.takes_claims(&asker.clinician.organisation) {
+            return Ok(());
+        }
+        let mut inputs = self.inputs(asker, Fact::Known(true))?;
+        inputs.linked = Fact::known_or_unknown(patient.listed.linked);
+        let (id, inputs) = (Some(patient.id.clone()), Inputs::Before(inputs));
+        Err(self
+            .refuse(asker, id, inputs, Rule::LegitimateRelationship)
+            .await)
+    }
+
+    /// Is this patient registered for treatment at the clinician's organisation now (R104)?
+    ///
+    /// # Errors
+    /// They are not, or the worklist does not answer.
     pub async fn registered(
         &self,
         asker: &Asker,
@@ -119,15 +134,7 @@ impl PointOfCare {
         let Some(listed) = found else {
             return Err(self.not_registered(asker, Some(id)).await);
         };
-        let must_claim = !listed.linked;
-        if must_claim && !self.takes_claims(viewer) {
-            let mut inputs = self.inputs(asker, Fact::Known(true))?;
-            inputs.linked = Fact::Known(false);
-            let inputs = Inputs::Before(inputs);
-            return Err(self
-                .refuse(asker, Some(id), inputs, Rule::LegitimateRelationship)
-                .await);
-        }
+        let must_claim = listed.linked != Some(true);
         Ok(Pickable {
             id,
             listed,

@@ -225,6 +225,7 @@ impl Occasions {
                 ends_at: row.ends_at,
                 withdrawn: row.withdrawn_at.is_some(),
                 refused_since: *refused,
+                claimed: row.claimed,
                 proof: Proof::of(&row.assurance),
             });
             inputs.viewer = view.viewer(&row.viewer);

@@ -9,6 +9,7 @@ use crate::access::{AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Proof
 use crate::occasion::RegisterView;
 use crate::record::OdsCode;
 use crate::register::{Holds, OTHER_PURPOSES, Register};
+use crate::store::terms::AcceptanceRow;
 use crate::tabs::catalogue::{TABS, TabSet};
 
 /// Somebody on whom a register is tried out: what of them decisions look at.
@@ -57,7 +58,8 @@ pub struct Tried {
 }
 
 /// What every user sees of every patient under one register and under the other. What only a look-up could tell is taken to be
-/// in order; each patient is registered for treatment everywhere, and each clinician has a part in it.
+/// in order; each patient is registered for treatment everywhere, each clinician has a part in it, and has accepted the terms of
+/// the old register on the page.
 #[must_use]
 pub fn try_out(old: &Register, new: &Register, today: Date, patients: &[Patient]) -> Vec<Tried> {
     let mut users: BTreeSet<(&str, &OdsCode)> = BTreeSet::new();
@@ -70,13 +72,15 @@ pub fn try_out(old: &Register, new: &Register, today: Date, patients: &[Patient]
             );
         }
     }
+    let accepted = accepted_by_all(old, users.iter().map(|(user, _)| *user));
     type Key<'a> = (&'a str, &'a OdsCode, Use, u16, u16, Option<&'static str>);
     let mut found: BTreeMap<Key<'_>, Tried> = BTreeMap::new();
     for (user, viewer) in users {
         for purpose in uses(old, new, viewer) {
             for patient in patients {
-                let (was, _) = seen(old, today, (user, viewer), purpose, patient);
-                let (is, refused_by) = seen(new, today, (user, viewer), purpose, patient);
+                let (was, _) = seen(old, today, (user, viewer, &accepted), purpose, patient);
+                let (is, refused_by) =
+                    seen(new, today, (user, viewer, &accepted), purpose, patient);
                 let only = |a: TabSet, b: TabSet| {
                     a.iter().filter(|tab| !b.contains(*tab)).collect::<TabSet>()
                 };
@@ -112,6 +116,29 @@ pub fn try_out(old: &Register, new: &Register, today: Date, patients: &[Patient]
     found.into_values().collect()
 }
 
+/// User, viewer, and what was accepted on the page.
+type Who<'a> = (&'a str, &'a OdsCode, &'a [AcceptanceRow]);
+
+/// What stands in the store is not asked: everybody has accepted these terms on the page.
+fn accepted_by_all<'a>(
+    register: &Register,
+    users: impl Iterator<Item = &'a str>,
+) -> Vec<AcceptanceRow> {
+    let Some(terms) = &register.terms else {
+        return Vec::new();
+    };
+    users
+        .map(|user| AcceptanceRow {
+            username: user.to_owned(),
+            version: terms.version.clone(),
+            text_sha256: terms.digest(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            client: String::new(),
+            organisation: OdsCode(String::new()),
+        })
+        .collect()
+}
+
 /// Direct care, and what this viewer has another flow for under either register.
 fn uses(old: &Register, new: &Register, viewer: &OdsCode) -> Vec<Use> {
     let has = |purpose: &str| {
@@ -134,7 +161,7 @@ fn uses(old: &Register, new: &Register, viewer: &OdsCode) -> Vec<Use> {
 fn seen(
     register: &Register,
     today: Date,
-    who: (&str, &OdsCode),
+    who: Who<'_>,
     purpose: Use,
     patient: &Patient,
 ) -> (TabSet, Option<Rule>) {
@@ -163,7 +190,7 @@ fn seen(
 fn asked_for(
     register: &Register,
     today: Date,
-    (user, viewer): (&str, &OdsCode),
+    (user, viewer, accepted): Who<'_>,
     (purposes, basis, asked): (&[&str], Basis, Option<TabSet>),
     patient: &Patient,
 ) -> (TabSet, Option<Rule>) {
@@ -174,7 +201,7 @@ fn asked_for(
         today,
     };
     let purposes: Vec<String> = purposes.iter().map(|&purpose| purpose.to_owned()).collect();
-    let clinician = view.clinician(user, viewer, viewer, &[]);
+    let clinician = view.clinician(user, viewer, viewer, accepted);
     let role = clinician.known().map(|clinician| clinician.role.as_str());
     let before = BeforeInputs {
         today,

@@ -126,3 +126,32 @@ fn a_changed_flow_for_another_use_is_tried_out() {
     });
     assert!(none.0.is_empty() && none.1.is_empty());
 }
+
+// R103, R167: whoever may have accepted on the page is tried out too, and another text is a loss
+#[test]
+fn who_accepts_on_the_page_is_tried_out() {
+    let mut old = sandbox_register();
+    old.users
+        .values_mut()
+        .for_each(|user| user.terms_accepted = None);
+    let patients = [patient("Z99001")];
+    let mut new = old.clone();
+    let flow = new.protocols.get_mut("university-hospitals-1").unwrap();
+    flow.roles.insert("nurse".to_owned(), TabSet::ALL);
+    let tried = try_out(&old, &new, TODAY, &patients);
+    assert!(
+        tried
+            .iter()
+            .any(|one| one.user == "hospital-nurse" && !one.gained.is_empty())
+    );
+    let mut new = old.clone();
+    new.terms.as_mut().unwrap().version = "2".to_owned();
+    new.agreement.terms = "2".to_owned();
+    let tried = try_out(&old, &new, TODAY, &patients);
+    assert!(!tried.is_empty());
+    assert!(
+        tried
+            .iter()
+            .all(|one| one.refused_by == Some(Rule::TermsAccepted))
+    );
+}

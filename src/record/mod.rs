@@ -156,11 +156,12 @@ pub struct Standing {
 
 impl Standing {
     /// The first day of a registration that is less than `days` old: the record of the practice before may still be on its
-    /// way (S2 5.1.3; R007).
+    /// way (S2 5.1.3; R007). A day to come is no first day.
     #[must_use]
     pub fn arriving(&self, today: Date, days: u16) -> Option<Date> {
-        let arrived = |since: &Date| since.saturating_add(i64::from(days).days()) <= today;
-        self.since.filter(|since| !arrived(since))
+        let young =
+            |since: &Date| *since <= today && today < since.saturating_add(i64::from(days).days());
+        self.since.filter(young)
     }
 }
 
@@ -677,4 +678,34 @@ pub struct Loss {
     pub code: Option<Arc<str>>,
     /// Why, as a stable word: `free-text`, `no-tab`, `unparsed-date`, `unknown-element` …
     pub reason: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    // R007
+    #[test]
+    fn a_record_is_in_transit_for_so_many_days() {
+        let today = date(2026, 11, 22);
+        for (since, days, arriving) in [
+            (Some(today), 28, true),
+            (Some(date(2026, 10, 26)), 28, true),
+            (Some(date(2026, 10, 25)), 28, false),
+            (Some(date(2026, 11, 23)), 28, false),
+            (Some(today), 1, true),
+            (Some(today), 0, false),
+            (Some(date(2026, 11, 23)), 0, false),
+            (None, 28, false),
+        ] {
+            let standing = Standing {
+                since,
+                ..Standing::default()
+            };
+            let expected = since.filter(|_| arriving);
+            assert_eq!(standing.arriving(today, days), expected, "{since:?} {days}");
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub enum Relationship {
     /// They see nothing: only who has a part in the episode may look.
     #[default]
     Episode,
-    /// They may say that they care for the patient; the privacy officer is told before anything is shown.
+    /// They may say that they care for the patient; a notice to the privacy officer is kept before anything is shown.
     Claim,
 }
 

@@ -44,8 +44,8 @@ pub struct Listed {
     pub birth_date: Option<Date>,
     /// Another patient of the same list has the same name (R110): whoever picks one has to look twice.
     pub same_name: bool,
-    /// The clinician who asked for this one person has a part in the treatment (R105).
-    pub linked: bool,
+    /// The clinician who asked for this one person has a part in the treatment (R105); `None`: the list does not say.
+    pub linked: Option<bool>,
 }
 
 /// Something that can show a viewer its own worklist: for the pages on which a clinician picks a patient.
@@ -101,7 +101,7 @@ fn listed(nhs_number: NhsNumber, name: Option<String>, birth_date: Option<&str>)
         name: name.filter(|name| !name.trim().is_empty()),
         birth_date: birth_date.and_then(|date| date.parse().ok()),
         same_name: false,
-        linked: false,
+        linked: None,
     }
 }
 
@@ -202,7 +202,7 @@ impl Directory for HttpWorklist {
             let answer = self.ask(viewer, nhs_number, clinician).await?;
             Ok(answer.registered.then(|| Listed {
                 same_name: answer.same_name,
-                linked: answer.linked == Some(true),
+                linked: answer.linked,
                 ..listed(
                     nhs_number.clone(),
                     answer.name,

@@ -126,3 +126,41 @@ fn the_page_asks_for_the_claim() {
     assert!(page.text().contains("does not say that you are treating"));
     assert!(!page.text().contains("consent-item"));
 }
+
+// R077: a "no" is a "no", whoever heard it; R105: who is treated where is not for those to learn who only have a number
+#[test]
+fn a_no_needs_no_relationship_and_a_number_tells_nothing() {
+    let gateway = &*alone();
+    let number = "9990005192";
+    let unlink = |username: &str, linked: bool| {
+        let body = json!({"nhs_number": number, "username": username, "linked": linked});
+        let headers = [("content-type", "application/json")];
+        gateway
+            .send(
+                Method::POST,
+                "/sandbox/episode",
+                &headers,
+                &body.to_string(),
+            )
+            .expect(204);
+    };
+    unlink("clinician", false);
+    let mut browser = Browser::open(gateway, &asked(gateway, "sandbox-spa"))
+        .sign_in("clinician")
+        .pick(number);
+    let back = sent_back(&browser.send("refused", &[]));
+    assert_eq!(value(&back, "error"), "access_denied");
+    unlink("clinician", true);
+    gateway.mendable(&out_of_hours(Ask::consent(number)), "refusal-stands");
+    unlink("hospital-doctor", false);
+    let find = |born: &str| {
+        let mut browser =
+            Browser::open(gateway, &asked(gateway, "sandbox-spa")).sign_in("hospital-doctor");
+        let fields = [("nhs_number", number), ("date_of_birth", born)];
+        browser.send("find", &fields).expect(403).text().to_owned()
+    };
+    assert!(find("1971-08-28").contains("not registered for treatment"));
+    assert!(find("1971-08-29").contains("does not say that you are treating"));
+    unlink("hospital-doctor", true);
+    gateway.advance(3_600);
+}

@@ -72,8 +72,9 @@ impl Pages {
             Ok(open) => return self.approved(journey, &asker, open).await,
             Err(refusal) => refusal,
         };
+        // The patient's "no" is kept whether or not the clinician is named in the treatment (R077).
         if let OccasionRefusal::Mendable {
-            reason: "consent-declined",
+            reason: "consent-declined" | "no-relationship",
             ..
         } = &refusal
             && declines

@@ -18,8 +18,9 @@ const MAX_TYPED: usize = 40;
 
 impl Pages {
     pub(super) async fn pick(&self, journey: &Journey, sent: &Sent, origin: &Origin) -> Reply {
-        let Some(asker) = self.may_pick(journey, origin).await else {
-            return Reply::see(self.address(&journey.row.id));
+        let asker = match self.may_pick(journey, origin).await {
+            Ok(asker) => asker,
+            Err(reply) => return reply,
         };
         let wanted = sent.get("patient");
         match self.parts.care.worklist(&asker).await {
@@ -33,8 +34,9 @@ impl Pages {
 
     /// By NHS number and date of birth, on the viewer's own worklist alone: nothing is looked up before consent.
     pub(super) async fn find(&self, journey: &Journey, sent: &Sent, origin: &Origin) -> Reply {
-        let Some(asker) = self.may_pick(journey, origin).await else {
-            return Reply::see(self.address(&journey.row.id));
+        let asker = match self.may_pick(journey, origin).await {
+            Ok(asker) => asker,
+            Err(reply) => return reply,
         };
         let kept = |name| -> String { sent.get(name).chars().take(MAX_TYPED).collect() };
         let (typed_number, typed_born) = (kept("nhs_number"), kept("date_of_birth"));
@@ -63,8 +65,12 @@ impl Pages {
                 .await;
         };
         match self.parts.care.registered(&asker, &number).await {
+            // Who is named in whose treatment is told to nobody who does not know the patient.
             Ok(person) if person.listed.birth_date == Some(born) => {
-                self.picked(journey, &number).await
+                match self.parts.care.related(&asker, &person).await {
+                    Ok(()) => self.picked(journey, &number).await,
+                    Err(refusal) => self.not_registered(journey, &asker, refusal, typed).await,
+                }
             }
             Ok(_) => self.nobody(journey, &asker, typed).await,
             Err(OccasionRefusal::Unavailable) => self.unavailable(Some(journey)),
@@ -73,13 +79,18 @@ impl Pages {
     }
 
     /// Who may pick: somebody signed in, whom the EHR has given no patient. Whoever may not look, or has to accept the terms
-    /// first, sees nobody's name: the journey's page says why.
-    async fn may_pick(&self, journey: &Journey, origin: &Origin) -> Option<Asker> {
+    /// first, sees nobody's name but why, or the journey's page.
+    async fn may_pick(&self, journey: &Journey, origin: &Origin) -> Result<Asker, Reply> {
+        let page = || Reply::see(self.address(&journey.row.id));
         let asker = self
             .asker(journey, origin)
-            .filter(|_| journey.asked.launch.is_none() && !journey.scopes.identity_only())?;
-        let standing = self.parts.care.may_look(&asker).await;
-        matches!(standing, Ok(Standing::MayLook(_))).then_some(asker)
+            .filter(|_| journey.asked.launch.is_none() && !journey.scopes.identity_only())
+            .ok_or_else(page)?;
+        match self.parts.care.may_look(&asker).await {
+            Ok(Standing::MayLook(_)) => Ok(asker),
+            Ok(Standing::TermsFirst { .. }) => Err(page()),
+            Err(refusal) => Err(self.refused(journey, refusal, false)),
+        }
     }
 
     async fn picked(&self, journey: &Journey, number: &NhsNumber) -> Reply {

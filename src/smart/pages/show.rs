@@ -140,7 +140,7 @@ impl Pages {
         )
     }
 
-    /// The journey's patient, still registered for treatment.
+    /// The journey's patient, still registered for treatment, with whom the clinician has to do.
     pub(super) async fn patient(
         &self,
         journey: &Journey,
@@ -153,7 +153,9 @@ impl Pages {
                 self.parts.care.unseal(id, &sealed.sealed_nhs).ok()
             })
             .ok_or(OccasionRefusal::Unavailable)?;
-        self.parts.care.registered(asker, &number).await
+        let patient = self.parts.care.registered(asker, &number).await?;
+        self.parts.care.related(asker, &patient).await?;
+        Ok(patient)
     }
 
     /// The conversation. `refused` is what an earlier try was refused for.

@@ -208,8 +208,14 @@ impl Admin {
             ended: said.ended || patient.archived || patient.death.is_some(),
             ..said
         });
-        draft.standing.since = caseload
-            .and_then(|c| c.recorded)
+        // A registration may have a line for each of its states: it began with the first that has not ended.
+        draft.standing.since = patient
+            .caseload
+            .iter()
+            .filter(|line| !line.left)
+            .filter(|line| caseload.is_some_and(|own| own.organisation == line.organisation))
+            .filter_map(|line| line.recorded)
+            .min()
             .map(|at| at.to_zoned(london()).date());
         draft.standing.restricted = patient.restricted;
         let temporary = draft.standing.registration == Registration::Temporary;
