@@ -34,7 +34,7 @@ use crate::tabs::catalogue::Tab;
 pub struct ExplainCommand {
     #[command(flatten)]
     place: Place,
-    /// Id of a row of the trail (an AuditEvent's id)
+    /// Id of a row of the trail (an AuditEvent's id), or of a request (`X-Request-Id` of its answer)
     #[arg(required_unless_present = "what_if")]
     row: Option<Uuid>,
     /// Could this person see this tab of this patient, and why not?
@@ -144,14 +144,21 @@ fn past(place: &Place, row: Uuid) -> Result<(String, bool), Failure> {
         store,
         clock,
     } = place.open()?;
-    let filter = Filter {
+    let by_id = Filter {
         id: Some(row),
         ..Filter::default()
     };
-    let page = store.events(&filter, 1, None)?;
-    let event = page
-        .events
-        .first()
+    // A request may have several rows: the one that decided tells most.
+    let by_request = Filter {
+        request: Some(row.to_string()),
+        ..Filter::default()
+    };
+    let mut found = store.events(&by_id, 1, None)?.events;
+    found.extend(store.events(&by_request, 20, None)?.events);
+    let event = found
+        .iter()
+        .find(|event| event.decision.is_some())
+        .or_else(|| found.first())
         .ok_or(crate::oversight::explain::ExplainError::NoRow)?;
     let (current, holds) = (register.current(), register.holds(clock.now())?);
     let view = RegisterView {
@@ -417,7 +424,7 @@ fn question(command: &ExplainCommand) -> Result<(String, bool), Failure> {
         assumed(facts)
     )?;
     match refused {
-        None => writeln!(out, "\nYES")?,
+        None => writeln!(out, "\nYES, if all that is taken as given is so")?,
         Some(reason) => {
             let entry = crate::access::catalogue::entry(reason);
             writeln!(

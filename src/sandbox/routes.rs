@@ -69,9 +69,21 @@ struct Episode {
 }
 
 /// Says whether a clinician has a part in a patient's treatment, as the mock EHR's worklist tells it (R105); at first all have.
-async fn episode(State(state): State<Arc<SandboxState>>, Json(ask): Json<Episode>) -> StatusCode {
+async fn episode(State(state): State<Arc<SandboxState>>, Json(ask): Json<Episode>) -> Response {
+    let register = state.register.current();
+    if !register.users.contains_key(&ask.username) {
+        return problem(StatusCode::NOT_FOUND, "no such user");
+    }
+    if state
+        .mocks
+        .population()
+        .by_nhs_number(&ask.nhs_number)
+        .is_none()
+    {
+        return problem(StatusCode::NOT_FOUND, "no such patient");
+    }
     state.mocks.link(&ask.nhs_number, &ask.username, ask.linked);
-    StatusCode::NO_CONTENT
+    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn contract(State(state): State<Arc<SandboxState>>) -> Response {

@@ -127,6 +127,19 @@ fn the_page_asks_for_the_claim() {
     assert!(!page.text().contains("consent-item"));
 }
 
+// What nobody meant is not taken for done.
+#[test]
+fn a_mistyped_episode_is_refused() {
+    let gateway = &*alone();
+    for (number, username) in [(PATIENT, "nobody"), ("9990000019", "clinician")] {
+        let body = json!({"nhs_number": number, "username": username, "linked": false}).to_string();
+        let headers = [("content-type", "application/json")];
+        gateway
+            .send(Method::POST, "/sandbox/episode", &headers, &body)
+            .expect(404);
+    }
+}
+
 // R077: a "no" is a "no", whoever heard it; R105: who is treated where is not for those to learn who only have a number
 #[test]
 fn a_no_needs_no_relationship_and_a_number_tells_nothing() {

@@ -90,7 +90,9 @@ fn message(from: &str, to: &str, notice: &Notice) -> String {
             let _ = write!(text, "{}: {value}\r\n", one_line(name));
         }
     }
-    text.push_str("\r\nSign in to the oversight console to see it and to act on it.\r\n");
+    text.push_str(
+        "\r\nSee it and act on it in oversight (`openmig notice list`, or your own system).\r\n",
+    );
     text
 }
 
