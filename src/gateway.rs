@@ -170,9 +170,9 @@ impl Gateway {
     ///
     /// # Errors
     /// The row cannot be written; then nothing may be served.
-    pub async fn begin(&mut self) -> Result<(), AuditError> {
-        match self.first_row.take() {
-            Some(row) => self.audit.write(row).await,
+    pub async fn begin(&self) -> Result<(), AuditError> {
+        match &self.first_row {
+            Some(row) => self.audit.write(row.clone()).await,
             None => Ok(()),
         }
     }

@@ -99,6 +99,24 @@ pub struct Talk {
     pub to_this_use: Option<bool>,
 }
 
+impl Talk {
+    /// A conversation about care in which nothing is missing: to try out what a decision looks at beside it.
+    pub const WHOLE: Self = Self {
+        asked: Some(true),
+        answer: Answer::Yes,
+        told_what: Some(true),
+        told_why: Some(true),
+        told_may_decline: Some(true),
+        told_meaning_of_declining: Some(true),
+        voluntary: Some(true),
+        capacity: Some(true),
+        proxy: None,
+        child: None,
+        changed_mind: false,
+        to_this_use: None,
+    };
+}
+
 /// The answer to the direct question.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -21,20 +21,7 @@ use crate::register::{GatewayFacts, GatewayKind, OrganisationKind, Relationship}
 use crate::source::SourceRefusal;
 use crate::tabs::catalogue::Tab;
 
-const GOOD: Talk = Talk {
-    asked: Some(true),
-    answer: Answer::Yes,
-    told_what: Some(true),
-    told_why: Some(true),
-    told_may_decline: Some(true),
-    told_meaning_of_declining: Some(true),
-    voluntary: Some(true),
-    capacity: Some(true),
-    proxy: None,
-    child: None,
-    changed_mind: false,
-    to_this_use: None,
-};
+const GOOD: Talk = Talk::WHOLE;
 
 const OVERRIDE: Basis = Basis::Override {
     reason: Some(OverrideReason::Unconscious),

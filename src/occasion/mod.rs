@@ -17,14 +17,16 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod windows;
 mod words;
 
 pub use decided::{Decided, digest_of};
 pub use facts::RegisterView;
-pub use open::{CLOCK_MOVED_BACK, OccasionParts, Occasions, Windows};
+pub use open::{CLOCK_MOVED_BACK, OccasionParts, Occasions};
 pub use point_of_care::{Asker, Pickable, PointOfCare, SealFailed, Standing};
 pub use read::{ReadOccasion, ReadRefusal};
 pub use seal::{SealError, SealKey};
+pub use windows::Windows;
 pub use words::override_words;
 
 use jiff::Timestamp;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use moka::future::Cache;
 
 use super::decided::DecidedBefore;
 use super::facts::{RegisterView, day_of};
 use super::trail::Trail;
+use super::windows::Windows;
 use super::{AskedBasis, OccasionAsk, OccasionRefusal, OpenOccasion, SealKey, WORKLIST};
 use crate::access::basis::Basis;
 use crate::access::identity::age_band;
@@ -22,7 +22,7 @@ use crate::fhir::{IdKey, PatientId};
 use crate::lookup::{FindAsk, Finder};
 use crate::record::OdsCode;
 use crate::record::names::share_a_family_name;
-use crate::register::{Register, RegisterHandle, use_of};
+use crate::register::{RegisterHandle, use_of};
 use crate::source::trace::{TraceAnswer, Traced};
 use crate::source::worklist::Worklist;
 use crate::store::bound::Bound;
@@ -32,33 +32,6 @@ use crate::tabs::catalogue::TabSet;
 
 /// The clock of the machine is well behind what it has shown before.
 pub const CLOCK_MOVED_BACK: &str = "clock-moved-back";
-
-/// How long an occasion lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Windows {
-    /// From opening to the end.
-    pub window: SignedDuration,
-    /// No setting makes it longer than this.
-    pub hard_limit: SignedDuration,
-}
-
-impl Default for Windows {
-    fn default() -> Self {
-        Self {
-            window: SignedDuration::from_mins(30),
-            hard_limit: SignedDuration::from_hours(8),
-        }
-    }
-}
-
-impl Windows {
-    /// When something that begins `now` ends.
-    pub(super) fn end(self, now: Timestamp) -> Timestamp {
-        let length = self.window.min(self.hard_limit).max(SignedDuration::ZERO);
-        // Past the end of time there is no window at all.
-        now.checked_add(length).unwrap_or(now)
-    }
-}
 
 /// What the service works with.
 pub struct OccasionParts {
@@ -313,21 +286,6 @@ impl Occasions {
         match verdict(&decision) {
             Ok(()) => Ok((decision, known)),
             Err(rule) => Err(trail.refuse(self.now(), step, rule).await),
-        }
-    }
-
-    /// What the store has of this person's acceptances of the terms. It is asked only where the register does not have the
-    /// one in force: no other can change a decision.
-    pub(super) fn acceptances(
-        &self,
-        register: &Register,
-        username: &str,
-        today: Date,
-    ) -> Result<Vec<AcceptanceRow>, StoreError> {
-        if register.acceptance_is_due(username, today) {
-            self.parts.terms.acceptances_of(username)
-        } else {
-            Ok(Vec::new())
         }
     }
 

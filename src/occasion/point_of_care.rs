@@ -24,9 +24,15 @@ pub struct Pickable {
     pub id: PatientId,
     /// As the viewer's own worklist has them.
     pub listed: Listed,
+}
+
+impl Pickable {
     /// The worklist does not name the clinician in the treatment: they have to say themselves that they care for the patient
     /// (R105). Known only of one person who was asked for.
-    pub must_claim: bool,
+    #[must_use]
+    pub fn must_claim(&self) -> bool {
+        self.listed.linked != Some(true)
+    }
 }
 
 /// Who is about to ask.
@@ -104,7 +110,7 @@ impl PointOfCare {
     /// # Errors
     /// Neither.
     pub async fn related(&self, asker: &Asker, patient: &Pickable) -> Result<(), OccasionRefusal> {
-        if !patient.must_claim || self.takes_claims(&asker.clinician.organisation) {
+        if !patient.must_claim() || self.takes_claims(&asker.clinician.organisation) {
             return Ok(());
         }
         let mut inputs = self.inputs(asker, Fact::Known(true))?;
@@ -131,15 +137,10 @@ impl PointOfCare {
             Ok(found) => found,
             Err(error) => return Err(self.worklist_down(asker, &error).await),
         };
-        let Some(listed) = found else {
-            return Err(self.not_registered(asker, Some(id)).await);
-        };
-        let must_claim = listed.linked != Some(true);
-        Ok(Pickable {
-            id,
-            listed,
-            must_claim,
-        })
+        match found {
+            Some(listed) => Ok(Pickable { id, listed }),
+            None => Err(self.not_registered(asker, Some(id)).await),
+        }
     }
 
     /// Does this viewer take a clinician's word for having to do with a patient?
@@ -176,7 +177,6 @@ impl PointOfCare {
                 .map(|listed| Pickable {
                     id: self.id(&listed.nhs_number),
                     listed,
-                    must_claim: false,
                 })
                 .collect()),
             Err(error) => Err(self.worklist_down(asker, &error).await),

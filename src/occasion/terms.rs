@@ -4,10 +4,29 @@
 use jiff::civil::Date;
 
 use super::facts::day_of;
-use super::{Asker, OccasionRefusal, PointOfCare, Standing};
+use super::{Asker, OccasionRefusal, Occasions, PointOfCare, Standing};
 use crate::audit::{AccessStep, What};
+use crate::register::Register;
+use crate::store::StoreError;
 use crate::store::terms::AcceptanceRow;
 use crate::text::hex;
+
+impl Occasions {
+    /// What the store has of this person's acceptances of the terms. It is asked only where the register does not have the
+    /// one in force: no other can change a decision.
+    pub(super) fn acceptances(
+        &self,
+        register: &Register,
+        username: &str,
+        today: Date,
+    ) -> Result<Vec<AcceptanceRow>, StoreError> {
+        if register.acceptance_is_due(username, today) {
+            self.parts.terms.acceptances_of(username)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+}
 
 impl PointOfCare {
     /// Keeps that this clinician accepts the terms whose SHA-256, hex, is `shown`. `false` where these are not, or no longer,

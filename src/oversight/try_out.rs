@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use crate::access::basis::{Answer, Basis, OverrideReason, Talk, Words};
+use crate::access::basis::{Basis, OverrideReason, Talk, Words};
 use crate::access::{AfterTraceInputs, AgeBand, BeforeInputs, Fact, Inputs, Proof, Rule, TabCodes};
 use crate::occasion::RegisterView;
 use crate::record::OdsCode;
@@ -242,30 +242,14 @@ fn asked_for(
     }
 }
 
-/// A conversation in which nothing is missing.
-const GOOD: Talk = Talk {
-    asked: Some(true),
-    answer: Answer::Yes,
-    told_what: Some(true),
-    told_why: Some(true),
-    told_may_decline: Some(true),
-    told_meaning_of_declining: Some(true),
-    voluntary: Some(true),
-    capacity: Some(true),
-    proxy: None,
-    child: None,
-    changed_mind: false,
-    to_this_use: None,
-};
+/// A whole conversation about care.
+pub(crate) const CONSENT: Basis = Basis::Consent(Talk::WHOLE);
 
-/// Such a conversation about care.
-pub(crate) const CONSENT: Basis = Basis::Consent(GOOD);
-
-/// Such a conversation about the very use that is asked for.
+/// One about the very use that is asked for.
 pub(crate) fn consent_to_this_use() -> Basis {
     Basis::Consent(Talk {
         to_this_use: Some(true),
-        ..GOOD
+        ..Talk::WHOLE
     })
 }
 

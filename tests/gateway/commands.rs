@@ -560,4 +560,14 @@ fn the_register_the_trail_and_the_lists_are_checked() {
     assert!(no.code == 3 && no.out.contains("FAILS"), "{}", no.out);
     assert!(!no.out.contains("9990000018"));
     assert_eq!(explain("hospital-doctor", "nonsense").code, 1);
+    // By the id that every answer has: what a clinician reads out on the telephone.
+    let refused = gateway.mendable(&Ask::consent("9990007780"), "not-registered-for-treatment");
+    let request = refused.header("x-request-id");
+    let told = openmig(&beside(&gateway, &["explain"], &[request]), "");
+    assert!(
+        told.code == 0 && told.out.contains("not-registered-for-treatment"),
+        "{}{}",
+        told.out,
+        told.err
+    );
 }

@@ -6,32 +6,34 @@ use serde_json::{Value, json};
 
 use super::browser::{Browser, asked, sent_back, value};
 use super::oversight::{ES_OFFICER, get, token as overseer};
-use super::support::{Ask, TestGateway, alone};
+use super::support::{Answer, Ask, TestGateway, alone};
 
 const PATIENT: &str = "9990000018";
 
-/// What the mock EHR says of a clinician and a patient; set back at the end.
-struct Stranger<'a>(&'a TestGateway, &'static str);
+/// Tells the mock EHR whether a clinician has a part in a patient's treatment.
+fn episode(gateway: &TestGateway, number: &str, username: &str, linked: bool) -> Answer {
+    let body = json!({"nhs_number": number, "username": username, "linked": linked}).to_string();
+    let headers = [("content-type", "application/json")];
+    gateway.send(Method::POST, "/sandbox/episode", &headers, &body)
+}
+
+/// Somebody who has none, until the end.
+struct Stranger<'a>(&'a TestGateway, &'static str, &'static str);
 
 impl Stranger<'_> {
-    fn of<'a>(gateway: &'a TestGateway, username: &'static str) -> Stranger<'a> {
-        let stranger = Stranger(gateway, username);
-        stranger.say(false);
-        stranger
-    }
-
-    fn say(&self, linked: bool) {
-        let body = json!({"nhs_number": PATIENT, "username": self.1, "linked": linked}).to_string();
-        let headers = [("content-type", "application/json")];
-        self.0
-            .send(Method::POST, "/sandbox/episode", &headers, &body)
-            .expect(204);
+    fn of<'a>(
+        gateway: &'a TestGateway,
+        number: &'static str,
+        username: &'static str,
+    ) -> Stranger<'a> {
+        episode(gateway, number, username, false).expect(204);
+        Stranger(gateway, number, username)
     }
 }
 
 impl Drop for Stranger<'_> {
     fn drop(&mut self) {
-        self.say(true);
+        episode(self.0, self.1, self.2, true).expect(204);
     }
 }
 
@@ -57,7 +59,7 @@ fn alerts(gateway: &TestGateway) -> Vec<Value> {
 fn who_has_no_part_in_the_episode_is_refused() {
     let gateway = &*alone();
     let before = gateway.outside();
-    let stranger = Stranger::of(gateway, "hospital-doctor");
+    let stranger = Stranger::of(gateway, PATIENT, "hospital-doctor");
     for ask in [
         Ask::consent(PATIENT),
         claimed(Ask::consent(PATIENT)),
@@ -69,7 +71,7 @@ fn who_has_no_part_in_the_episode_is_refused() {
     gateway.token(&Ask::consent(PATIENT).by("sandbox-backend", "hospital-nurse"));
     assert!(gateway.outside() > before);
     gateway.token(&Ask::consent("9990000387"));
-    stranger.say(true);
+    drop(stranger);
     gateway.token(&Ask::consent(PATIENT));
 }
 
@@ -77,7 +79,7 @@ fn who_has_no_part_in_the_episode_is_refused() {
 #[test]
 fn a_claimed_relationship_is_alerted() {
     let gateway = &*alone();
-    let _stranger = Stranger::of(gateway, "clinician");
+    let _stranger = Stranger::of(gateway, PATIENT, "clinician");
     let had = alerts(gateway).len();
     gateway.mendable(&out_of_hours(Ask::consent(PATIENT)), "no-relationship");
     assert_eq!(alerts(gateway).len(), had);
@@ -111,7 +113,7 @@ fn the_page_asks_for_the_claim() {
     };
     let names_it = |page: &str| page.contains("data-testid=\"relationship-claim\"");
     assert!(!names_it(start("clinician").page.text()));
-    let _stranger = Stranger::of(gateway, "clinician");
+    let _stranger = Stranger::of(gateway, PATIENT, "clinician");
     let before = gateway.outside();
     let mut browser = start("clinician");
     assert!(names_it(browser.page.text()));
@@ -121,7 +123,7 @@ fn the_page_asks_for_the_claim() {
     let back = sent_back(&browser.approve_without("", &[("relationship_claim", "yes")]));
     assert!(!value(&back, "code").is_empty());
     // Where no claim counts, the page says so before anybody is talked to.
-    let _other = Stranger::of(gateway, "hospital-doctor");
+    let _other = Stranger::of(gateway, PATIENT, "hospital-doctor");
     let page = start("hospital-doctor").page.expect(403);
     assert!(page.text().contains("does not say that you are treating"));
     assert!(!page.text().contains("consent-item"));
@@ -132,11 +134,7 @@ fn the_page_asks_for_the_claim() {
 fn a_mistyped_episode_is_refused() {
     let gateway = &*alone();
     for (number, username) in [(PATIENT, "nobody"), ("9990000019", "clinician")] {
-        let body = json!({"nhs_number": number, "username": username, "linked": false}).to_string();
-        let headers = [("content-type", "application/json")];
-        gateway
-            .send(Method::POST, "/sandbox/episode", &headers, &body)
-            .expect(404);
+        episode(gateway, number, username, false).expect(404);
     }
 }
 
@@ -145,27 +143,15 @@ fn a_mistyped_episode_is_refused() {
 fn a_no_needs_no_relationship_and_a_number_tells_nothing() {
     let gateway = &*alone();
     let number = "9990005192";
-    let unlink = |username: &str, linked: bool| {
-        let body = json!({"nhs_number": number, "username": username, "linked": linked});
-        let headers = [("content-type", "application/json")];
-        gateway
-            .send(
-                Method::POST,
-                "/sandbox/episode",
-                &headers,
-                &body.to_string(),
-            )
-            .expect(204);
-    };
-    unlink("clinician", false);
+    let stranger = Stranger::of(gateway, number, "clinician");
     let mut browser = Browser::open(gateway, &asked(gateway, "sandbox-spa"))
         .sign_in("clinician")
         .pick(number);
     let back = sent_back(&browser.send("refused", &[]));
     assert_eq!(value(&back, "error"), "access_denied");
-    unlink("clinician", true);
+    drop(stranger);
     gateway.mendable(&out_of_hours(Ask::consent(number)), "refusal-stands");
-    unlink("hospital-doctor", false);
+    let _other = Stranger::of(gateway, number, "hospital-doctor");
     let find = |born: &str| {
         let mut browser =
             Browser::open(gateway, &asked(gateway, "sandbox-spa")).sign_in("hospital-doctor");
@@ -174,6 +160,5 @@ fn a_no_needs_no_relationship_and_a_number_tells_nothing() {
     };
     assert!(find("1971-08-28").contains("not registered for treatment"));
     assert!(find("1971-08-29").contains("does not say that you are treating"));
-    unlink("hospital-doctor", true);
     gateway.advance(3_600);
 }

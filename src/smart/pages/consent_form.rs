@@ -304,6 +304,15 @@ mod tests {
             .collect()
     }
 
+    /// Every tick, and capacity.
+    fn everything() -> Vec<(&'static str, &'static str)> {
+        TOLD.iter()
+            .chain(&ANSWERED)
+            .map(|(name, ..)| (*name, "yes"))
+            .chain([("capacity", "yes")])
+            .collect()
+    }
+
     // R072 to R074: only what is ticked was said
     #[test]
     fn nothing_is_recorded_that_was_not_ticked() {
@@ -311,12 +320,7 @@ mod tests {
             panic!();
         };
         assert_eq!(nothing, ConsentTalk::default());
-        let all: Vec<(&str, &str)> = TOLD
-            .iter()
-            .chain(&ANSWERED)
-            .map(|(name, ..)| (*name, "yes"))
-            .chain([("capacity", "yes")])
-            .collect();
+        let all = everything();
         let AskedBasis::Consent(talk) = ConsentForm::read(&pairs(&all)).talk() else {
             panic!();
         };
@@ -345,12 +349,7 @@ mod tests {
         let nothing = fields(&ConsentForm::read(&[]));
         assert_eq!(nothing.first(), Some(&"relationship_claim"));
         assert_eq!(nothing.len(), 1 + TOLD.len() + ANSWERED.len() + 1);
-        let all: Vec<(&str, &str)> = TOLD
-            .iter()
-            .chain(&ANSWERED)
-            .map(|(name, ..)| (*name, "yes"))
-            .chain([("capacity", "yes")])
-            .collect();
+        let all = everything();
         let form = ConsentForm::read(&pairs(&all));
         assert_eq!(fields(&form), ["relationship_claim"]);
         let claimed = ConsentForm::read(&pairs(&[("relationship_claim", "yes")]));

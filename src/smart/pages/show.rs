@@ -204,7 +204,7 @@ impl Pages {
             told: form.told(judged),
             answered: form.answered(judged),
             refused_at,
-            must_claim: patient.must_claim,
+            must_claim: patient.must_claim(),
             child_views: &consent_form::CHILD_VIEWS,
             proxy_bases,
             reasons: &consent_form::REASONS,
